@@ -1,0 +1,63 @@
+/// The coarse class of one statement; a rule's `statement:` names one of these or a verb.
+package enum StatementClass: String, Sendable, CaseIterable {
+    /// SELECT, VALUES, TABLE, SHOW, plain EXPLAIN, FETCH: reads.
+    case select
+    case insert
+    case update
+    case delete
+    case merge
+    case truncate
+    /// CREATE, ALTER, DROP, COMMENT, REINDEX, REFRESH, SECURITY LABEL: changes what exists.
+    case ddl
+    /// GRANT, REVOKE, and everything on roles.
+    case grant
+    /// COPY in either direction, with the table, a query, a file or a program.
+    case copy
+    /// CALL and DO.
+    case procedure
+    /// BEGIN, COMMIT, ROLLBACK, SAVEPOINT, PREPARE TRANSACTION...
+    case transaction
+    /// SET, RESET, DISCARD, ALTER SYSTEM.
+    case setting
+    /// PREPARE, EXECUTE, DEALLOCATE, DECLARE, CLOSE and the like, beyond what they carry.
+    case session
+    /// VACUUM, ANALYZE, CLUSTER, CHECKPOINT, LOCK, LISTEN, NOTIFY, LOAD.
+    case maintenance
+    /// A function called by the protocol's FunctionCall message.
+    case functionCall = "function_call"
+    /// No statement at all: an empty text.
+    case empty
+    /// Not understood.
+    case unknown
+}
+
+/// A table, view or other relation as a statement names it. Unquoted names are folded already; empty schema = by search_path.
+package struct RelationName: Sendable, Hashable {
+    package var schema: String
+    package var name: String
+
+    package init(schema: String = "", name: String) {
+        self.schema = schema
+        self.name = name
+    }
+}
+
+extension RelationName: CustomStringConvertible {
+    package var description: String { schema.isEmpty ? name : schema + "." + name }
+}
+
+/// Why a text was not understood: shown to the client with the refusal, and recorded.
+package struct NotUnderstood: Sendable, Hashable {
+    /// What was met, e.g. `syntax error at or near "FOO"` or `the text has 12,001 tokens, the limit is 5,000`.
+    package var message: String
+    /// Character position in the text, 1-based, when the parser told one.
+    package var position: Int?
+    /// The setting that changes it, e.g. `limits.tokens`, when one does.
+    package var setting: String?
+
+    package init(message: String, position: Int? = nil, setting: String? = nil) {
+        self.message = message
+        self.position = position
+        self.setting = setting
+    }
+}

@@ -1,0 +1,57 @@
+/// What a guard decided about a command. Strictness: allow < hold < block.
+package enum VerdictKind: String, Sendable, Comparable {
+    case allow
+    case hold
+    case block
+
+    private var strictness: Int {
+        switch self {
+        case .allow: 0
+        case .hold: 1
+        case .block: 2
+        }
+    }
+
+    package static func < (one: VerdictKind, other: VerdictKind) -> Bool {
+        one.strictness < other.strictness
+    }
+}
+
+/// Who must agree to a held command, and how long there is for it.
+package struct HoldTerms: Sendable, Hashable {
+    /// Groups whose members may approve.
+    package var groups: [String]
+    /// How many different people must approve.
+    package var count: Int
+    /// Seconds until the request expires and the command is refused.
+    package var within: Int
+
+    package init(groups: [String], count: Int = 1, within: Int = 900) {
+        self.groups = groups
+        self.count = count
+        self.within = within
+    }
+}
+
+/// The decision on one command, with every rule that matched and the words for the client.
+package struct Verdict: Sendable, Hashable {
+    package var kind: VerdictKind
+    /// Names of all rules that matched, in the order of the file.
+    package var rules: [String]
+    /// The deciding rule's message, for the client; nil for allow.
+    package var message: String?
+    /// Set for `hold` only.
+    package var hold: HoldTerms?
+    /// Version of the policy that judged (hash prefix), for the entry.
+    package var policy: String
+
+    package init(kind: VerdictKind, rules: [String] = [], message: String? = nil, hold: HoldTerms? = nil, policy: String = "") {
+        self.kind = kind
+        self.rules = rules
+        self.message = message
+        self.hold = hold
+        self.policy = policy
+    }
+
+    package static let allow = Verdict(kind: .allow)
+}
