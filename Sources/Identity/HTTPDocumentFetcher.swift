@@ -1,0 +1,66 @@
+import AsyncHTTPClient
+package import GatewayCore
+import NIOCore
+import NIOHTTP1
+
+/// Fetches over HTTP: no redirects, no decompression, a cap on the body and a limit on the whole time.
+package final class HTTPDocumentFetcher: DocumentFetcher {
+    private let client: HTTPClient
+    private let milliseconds: Int64
+
+    /// `timeout` is in milliseconds and covers everything from connecting to the last byte.
+    package init(timeout milliseconds: Int64 = 5000) {
+        var configuration = HTTPClient.Configuration()
+        configuration.redirectConfiguration = .disallow
+        configuration.decompression = .disabled
+        configuration.timeout = .init(connect: .milliseconds(milliseconds), read: .milliseconds(milliseconds))
+        self.client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
+        self.milliseconds = milliseconds
+    }
+
+    /// Closes its connections; must be called before the last reference goes.
+    package func shutdown() async {
+        try? await client.shutdown()
+    }
+
+    package func fetch(_ url: String, limit: Int) async throws(GatewayError) -> FetchedDocument {
+        let client = client
+        let milliseconds = milliseconds
+        do {
+            // The client's own deadline ends with the head on some paths; this one also ends a body that drips.
+            return try await withThrowingTaskGroup(of: FetchedDocument.self) { group in
+                group.addTask { try await Self.get(url, limit: limit, client: client, timeout: .milliseconds(milliseconds)) }
+                group.addTask {
+                    try await Task.sleep(for: .milliseconds(milliseconds))
+                    throw GatewayError(.issuerUnavailable, "The issuer did not answer within \(milliseconds) ms: \(url)")
+                }
+                defer { group.cancelAll() }
+                guard let document = try await group.next() else { throw CancellationError() }
+                return document
+            }
+        } catch let error as GatewayError {
+            throw error
+        } catch {
+            throw GatewayError(.issuerUnavailable, "The issuer cannot be reached: \(url)", cause: error)
+        }
+    }
+
+    private static func get(_ url: String, limit: Int, client: HTTPClient, timeout: TimeAmount) async throws -> FetchedDocument {
+        var request = HTTPClientRequest(url: url)
+        request.headers.add(name: "Accept", value: "application/json")
+        let response = try await client.execute(request, timeout: timeout)
+        guard response.status.code == 200 else {
+            let code: GatewayError.Code = (300..<400).contains(response.status.code) ? .issuerInvalid : .issuerUnavailable
+            throw GatewayError(code, "The issuer answered \(response.status.code) instead of 200: \(url)")
+        }
+        var body: [UInt8] = []
+        for try await part in response.body {
+            guard part.readableBytes <= limit - body.count else {
+                throw GatewayError(.issuerInvalid, "The issuer's document is longer than \(limit) bytes: \(url)")
+            }
+            body.append(contentsOf: part.readableBytesView)
+        }
+        let field = response.headers[canonicalForm: "cache-control"].joined(separator: ",")
+        return FetchedDocument(body: body, maxAge: FetchedDocument.maxAge(cacheControl: field))
+    }
+}

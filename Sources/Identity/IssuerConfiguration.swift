@@ -1,0 +1,35 @@
+/// An issuer whose tokens are accepted, and how its claims are read.
+package struct IssuerConfiguration: Sendable, Hashable {
+    /// The exact `iss` value; discovery appends `/.well-known/openid-configuration` to it.
+    package var url: String
+    /// Values of which `aud` must contain one at the session door.
+    package var audiences: [String]
+    /// Member names from the payload's top to the groups.
+    package var groupsClaim: [String]
+    /// Characters at which a groups claim that is a single string is split.
+    package var groupsSeparators: Set<Character>
+    /// A claim that names the agent when neither `act` nor `agent` does, e.g. `azp` or `client_id`; nil for none.
+    package var agentClaim: [String]?
+    /// Whether principals of this issuer are people, who alone may hold roles.
+    package var people: Bool
+    package var algorithms: Set<TokenAlgorithm>
+
+    package init(
+        url: String, audiences: [String] = [TokenVerifier.sessionAudience], groupsClaim: [String] = ["groups"],
+        groupsSeparators: Set<Character> = [",", " "], agentClaim: [String]? = nil, people: Bool = false,
+        algorithms: Set<TokenAlgorithm> = Set(TokenAlgorithm.allCases)
+    ) {
+        self.url = url
+        self.audiences = audiences
+        self.groupsClaim = groupsClaim
+        self.groupsSeparators = groupsSeparators
+        self.agentClaim = agentClaim
+        self.people = people
+        self.algorithms = algorithms
+    }
+
+    /// A claim path as written in the configuration: `realm_access.roles`; a name that is a URL is one step.
+    package static func claimPath(_ text: String) -> [String] {
+        text.contains("://") ? [text] : text.split(separator: ".").map(String.init)
+    }
+}
