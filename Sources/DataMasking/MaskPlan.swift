@@ -1,0 +1,81 @@
+/// Where the values of an answer's column come from.
+package enum ColumnOrigin: Sendable, Hashable {
+    /// A base column; views are resolved by the caller.
+    case column(schema: String, table: String, column: String)
+    /// An expression, which may carry values of columns it was computed from.
+    case computed
+    /// It could not be found out.
+    case unknown
+}
+
+/// One column of an answer, as the dialect describes it.
+package struct AnswerColumn: Sendable, Hashable {
+    /// The name the client sees.
+    package var name: String
+    /// All base columns the values may come from; empty counts as unknown.
+    package var origins: [ColumnOrigin]
+    /// Whether detectors may read the values as text.
+    package var isText: Bool
+    /// For a computed column: whether its statement mentions a masked column, or a star or whole row that may hold one.
+    package var touchesMasked: Bool
+
+    package init(name: String, origins: [ColumnOrigin], isText: Bool, touchesMasked: Bool = false) {
+        self.name = name
+        self.origins = origins
+        self.isText = isText
+        self.touchesMasked = touchesMasked
+    }
+}
+
+/// What happens to one column's values.
+package enum ColumnAction: Sendable, Hashable {
+    case pass
+    case mask(MaskMethod)
+    case scan(Scanner)
+    /// No row of the answer may be released.
+    case deny
+}
+
+/// What one masked value became.
+package enum MaskedValue: Sendable, Hashable {
+    /// Nothing was appended: the value goes on as it is.
+    case unchanged
+    /// The masked form was appended.
+    case replaced
+    /// Nothing was appended: the protocol's null stands in.
+    case null
+}
+
+/// The masking of one answer: an action for each column, settled before its first row is released.
+package struct MaskPlan: Sendable {
+    package let actions: [ColumnAction]
+    /// No value changes: rows may go on unread.
+    package let isIdentity: Bool
+    /// The first column that makes the answer refused, by its place.
+    package let denied: Int?
+    private let key: MaskKey
+
+    init(actions: [ColumnAction], key: MaskKey) {
+        self.actions = actions
+        self.key = key
+        isIdentity = actions.allSatisfy { $0 == .pass }
+        denied = actions.firstIndex(of: .deny)
+    }
+
+    /// Masks one text value of the column at `index`; a column the plan does not know is nulled.
+    package func mask(_ value: UnsafeRawBufferPointer, column index: Int, into output: inout [UInt8]) -> MaskedValue {
+        guard actions.indices.contains(index) else { return .null }
+        switch actions[index] {
+        case .pass:
+            return .unchanged
+        case .deny:
+            return .null
+        case .mask(let method):
+            return method.apply(to: value, into: &output, key: key) ? .replaced : .null
+        case .scan(let scanner):
+            let edits = scanner.scan(value)
+            if edits.isEmpty { return .unchanged }
+            return MaskEdit.apply(edits, to: value, into: &output, key: key) ? .replaced : .null
+        }
+    }
+}
