@@ -1,0 +1,136 @@
+package import GatewayCore
+
+/// What one statement does, with everything it contains flattened into sets: what rules judge.
+package struct StatementFacts: Sendable {
+    /// The statement's own class.
+    package var statementClass: StatementClass
+    /// Its own class and those of all that it contains: data-modifying CTEs, what PREPARE, DECLARE, COPY and EXPLAIN ANALYZE carry.
+    package var classes: Set<StatementClass>
+    /// `SELECT`, `DROP TABLE`, `CREATE TABLE AS`: capitals, synonyms folded (USER is ROLE, END is COMMIT).
+    package var verb: String
+    /// Place in the text, without what separates statements.
+    package var range: Range<Int>
+    package var reads: [RelationName] = []
+    /// Relations that are changed, made, dropped, locked or granted on.
+    package var writes: [RelationName] = []
+    /// Other objects that a statement names: schemas, databases, roles, functions, extensions.
+    package var objects: [String] = []
+    /// Called functions, folded; with schema when the text has one.
+    package var functions: [String] = []
+    /// An UPDATE or DELETE at any level whose condition is missing or looks at no column, or a TRUNCATE.
+    package var hasWriteWithoutWhere = false
+    /// Last names of all column references, folded.
+    package var columns: [String] = []
+    /// Columns that INSERT, UPDATE or MERGE name as targets.
+    package var writtenColumns: [String] = []
+    /// A `*` that stands for columns.
+    package var hasStar = false
+    package var name: NameEffect?
+    /// Facts of the statement that PREPARE or DECLARE carries, for EXECUTE and FETCH to go by; empty otherwise.
+    package var inner: [StatementFacts] = []
+    package var settings: [SettingChange] = []
+    package var transaction: TransactionControl?
+    package var copy: CopyTarget?
+    /// The language of a DO block; `plpgsql` when it names none.
+    package var doLanguage: String?
+
+    package init(_ statementClass: StatementClass, verb: String, range: Range<Int>) {
+        self.statementClass = statementClass
+        self.classes = [statementClass]
+        self.verb = verb
+        self.range = range
+    }
+}
+
+/// What a statement does to the session's names of prepared statements and cursors.
+package enum NameEffect: Sendable, Hashable {
+    case prepares(String)
+    case executes(String)
+    case deallocates(String)
+    case deallocatesAll
+    case declaresCursor(String)
+    /// FETCH and MOVE.
+    case fetches(String)
+    case closesCursor(String)
+    case closesAllCursors
+    /// DISCARD ALL: statements, cursors and settings.
+    case discardsAll
+    /// DISCARD PLANS, SEQUENCES or TEMP: no name goes away.
+    case discardsOther
+}
+
+/// A change of a run-time setting.
+package struct SettingChange: Sendable, Hashable {
+    package enum Kind: String, Sendable {
+        case set
+        /// For the transaction only.
+        case local
+        case reset
+        case resetAll
+        /// ALTER SYSTEM, ALTER DATABASE and ALTER ROLE: takes effect for sessions to come.
+        case stored
+    }
+
+    /// Folded; `role` and `session_authorization` for SET ROLE and SET SESSION AUTHORIZATION. Nil when it cannot be told.
+    package var name: String?
+    /// Nil for DEFAULT, for resets and where it cannot be told.
+    package var value: String?
+    package var kind: Kind
+
+    package init(name: String?, value: String?, kind: Kind) {
+        self.name = name
+        self.value = value
+        self.kind = kind
+    }
+}
+
+package enum TransactionControl: String, Sendable {
+    case begin
+    case commit
+    case rollback
+    case savepoint
+    case rollbackTo
+    case release
+    case prepare
+    case commitPrepared
+    case rollbackPrepared
+    /// SET CONSTRAINTS.
+    case constraints
+}
+
+/// Direction and far end of a COPY.
+package struct CopyTarget: Sendable, Hashable {
+    package enum Endpoint: Sendable, Hashable {
+        /// STDIN or STDOUT: the client.
+        case client
+        case file(String)
+        case program(String)
+    }
+
+    package enum Direction: Sendable {
+        case from
+        case to
+    }
+
+    package var direction: Direction
+    package var endpoint: Endpoint
+    /// The table; nil for COPY (query).
+    package var relation: RelationName?
+    /// Columns as named; empty for all, or for a query.
+    package var columns: [String]
+    /// Bytes of the query in the text, between the parentheses; nil for a table.
+    package var query: Range<Int>?
+    /// `text`, `csv` or `binary`.
+    package var format: String
+
+    package init(
+        direction: Direction, endpoint: Endpoint, relation: RelationName?, columns: [String], query: Range<Int>?, format: String
+    ) {
+        self.direction = direction
+        self.endpoint = endpoint
+        self.relation = relation
+        self.columns = columns
+        self.query = query
+        self.format = format
+    }
+}
