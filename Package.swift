@@ -44,7 +44,7 @@ var targets: [Target] = [
     // Pure floors: no sockets, clock or tasks.
     floor("GatewayCore", on: []),
     floor("SQLAnalysis", on: ["GatewayCore", "CPgQuery"]),
-    floor("AccessPolicy", on: ["GatewayCore", "SQLAnalysis", "CHyperscan"]),
+    floor("AccessPolicy", on: ["GatewayCore", "SQLAnalysis", "CHyperscan", crypto]),
     floor("DataMasking", on: ["GatewayCore", crypto]),
     floor("AuditLedger", on: ["GatewayCore", crypto]),
     floor(
@@ -56,7 +56,8 @@ var targets: [Target] = [
     floor("AuditStore", on: ["AuditLedger", "GatewayCore", grdb, crypto]),
     floor("Identity", on: ["GatewayCore", jwtKit, asyncHTTPClient, crypto, nioCore]),
     floor("CredentialVault", on: ["GatewayCore", crypto]),
-    floor("GatewayConfiguration", on: ["GatewayCore", "AccessPolicy", "DataMasking", yams]),
+    floor(
+        "GatewayConfiguration", on: ["GatewayCore", "AccessPolicy", "DataMasking", "CredentialVault", "Identity", yams]),
 
     // The thin shell with the sockets.
     floor(
@@ -99,7 +100,7 @@ var targets: [Target] = [
     tests(of: "AuditStore", with: ["AuditLedger", "GatewayCore", crypto, grdb]),
     tests(of: "Identity", with: ["GatewayCore", jwtKit, crypto, nioCore, nioPosix]),
     tests(of: "CredentialVault", with: ["GatewayCore", crypto]),
-    tests(of: "GatewayConfiguration", with: ["GatewayCore", "AccessPolicy", "DataMasking"]),
+    tests(of: "GatewayConfiguration", with: ["GatewayCore", "AccessPolicy", "DataMasking", "CredentialVault", "Identity"]),
     tests(
         of: "GatewayServer",
         with: [

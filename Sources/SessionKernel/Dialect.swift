@@ -1,0 +1,165 @@
+package import GatewayCore
+package import NIOCore
+package import SQLAnalysis
+
+/// What a protocol implements: a value that turns bytes into events and decisions back into its own words.
+///
+/// A dialect does no I/O, keeps no clock and decides nothing. The kernel calls it from one event loop, in this order:
+///
+/// 1. `receive(fromClient:)` frames the client's bytes into events, whatever the split. Framing may run ahead of what was decided.
+/// 2. For each command, once it is at the head: `assess` says what a rule may depend on and what the record shall hold.
+/// 3. Once its entry is durable: `submit` (the bytes go to the target, the expected answer is noted) or `refuse`.
+///    Carries and input chunks pass through `submit` as well, in their place, so the dialect may drop what follows a refusal.
+/// 4. `receive(fromTarget:)` matches the target's bytes against what was submitted and emits masked chunks and outcomes.
+///
+/// Every length is checked against `limits` before it is allocated, arithmetic is overflow-checked, and what cannot be
+/// right throws a `DialectFault`, which ends this session only.
+package protocol Dialect {
+    // MARK: The client's side
+
+    /// Frames bytes from the client. Bytes of an unfinished message stay inside the dialect.
+    mutating func receive(fromClient bytes: ByteBuffer, into events: inout [ClientEvent]) throws(DialectFault)
+
+    /// The client's TLS handshake is done; only now may bytes be accepted again.
+    mutating func clientTLSEstablished()
+
+    /// The identity was verified and access granted. Called once, before `openTarget`.
+    mutating func signedIn(_ terms: SessionTerms)
+
+    /// The last words to a client that is not let in. Does not tell an unknown connection from a forbidden one.
+    mutating func refuseSignIn(_ refusal: Refusal) -> ByteBuffer
+
+    // MARK: The target's side
+
+    /// The first bytes to a target that was just connected, e.g. a request for TLS. The credential is kept until authenticated.
+    mutating func openTarget(_ credential: TargetCredential) throws(DialectFault) -> ByteBuffer
+
+    /// The target's TLS handshake is done. `channelBinding` is the tls-server-end-point hash (RFC 5929 section 4) when known.
+    mutating func targetTLSEstablished(channelBinding: [UInt8]?) throws(DialectFault) -> ByteBuffer
+
+    /// Matches bytes from the target. After a `.lookup` event nothing more is consumed until `resume`.
+    mutating func receive(fromTarget bytes: ByteBuffer, into events: inout [TargetEvent]) throws(DialectFault)
+
+    /// Answers the last `.lookup` event; goes on with the bytes kept meanwhile.
+    mutating func resume(with answer: LookupAnswer, into events: inout [TargetEvent]) throws(DialectFault)
+
+    // MARK: Decisions
+
+    /// What the rules and the record need to know of a command. `analysis` answers `command.text`; nil when it has none.
+    /// Called once per command and in order, right before the verdict.
+    mutating func assess(_ command: Command, analysis: SQLAnalysis?) -> Assessment
+
+    /// The item goes to the target now. Returns its bytes, or nil when the protocol drops it here (what follows a refusal).
+    mutating func submit(_ item: Submission) -> ByteBuffer?
+
+    /// The command must not reach the target. Called at its place in the order, after its entry is durable.
+    mutating func refuse(_ command: Command, _ refusal: Refusal) -> RefusalPlan
+
+    /// A notice for a client that waits, or nil when one cannot be put in now (in the middle of a message, or not in this protocol).
+    mutating func holdNotice(_ notice: HoldNotice) -> ByteBuffer?
+
+    /// Whether work of the client is open at the target, so that an expired session may still finish it.
+    var isInTransaction: Bool { get }
+
+    /// Whether the bytes passed on so far end at a message boundary, so that the dialect's own words can follow.
+    var isAtBoundary: Bool { get }
+
+    /// The bytes that, on a connection of their own, cancel what runs at the target; nil when the protocol has none.
+    var cancelRequest: ByteBuffer? { get }
+
+    /// Last words to the client when the session is ended by the gateway; empty when a message is half sent.
+    mutating func abort(_ refusal: Refusal) -> ByteBuffer
+
+    /// Last words to the target.
+    mutating func farewell() -> ByteBuffer
+}
+
+/// What the bytes of a client mean.
+package enum ClientEvent {
+    /// To the client only, at once.
+    case reply(ByteBuffer)
+    /// Send `reply`, then speak TLS. Bytes that came behind the request are a fault, checked by the dialect.
+    case startTLS(reply: ByteBuffer)
+    /// The client asked for a connection and gave its proof.
+    case signIn(SignInProof)
+    /// The unit of decision.
+    case command(Command)
+    /// Bytes without a decision of their own that keep their place (a Sync, a Describe). `of` names the command they belong to.
+    case carry(ByteBuffer, of: ExchangeID?)
+    /// More bytes of a command: COPY data, a body. Recorded like answer chunks, forwarded in place.
+    case inputChunk(ByteBuffer, of: ExchangeID)
+    /// This connection only asks to cancel the command of another session.
+    case cancel(key: [UInt8])
+    /// The client says goodbye.
+    case end
+}
+
+/// What the bytes of a target mean.
+package enum TargetEvent {
+    /// A part of the sign-in at the target: goes back to the target only.
+    case reply(ByteBuffer)
+    /// Speak TLS with the target now.
+    case startTLS
+    /// Signed in at the target; `greeting` completes the client's own sign-in.
+    case ready(greeting: ByteBuffer)
+    /// Masked bytes of an answer: recorded under the exchange (nil: outside any) and passed to the client. `rows` counts rows begun in it.
+    case chunk(ByteBuffer, of: ExchangeID?, rows: Int)
+    /// Protocol words without data (ParseComplete, ReadyForQuery), passed to the client in their place.
+    case pass(ByteBuffer)
+    /// The end of an exchange: `bytes` are released only when its outcome is durable.
+    case outcome(ByteBuffer, of: ExchangeID, Outcome)
+    /// Rows follow whose origins must be known first. Answered by `resume`.
+    case lookup(LookupRequest)
+    /// The target did what the session may not go on with (a setting that rules depend on has changed).
+    case fatal(Refusal)
+}
+
+/// An item in the client's order, about to go to the target.
+package enum Submission {
+    case command(Command)
+    case carry(ByteBuffer, of: ExchangeID?)
+    case inputChunk(ByteBuffer, of: ExchangeID)
+}
+
+/// How a protocol carries out a refusal.
+package enum RefusalPlan {
+    /// The client gets these bytes; the target hears nothing.
+    case reply(ByteBuffer)
+    /// The target gets `bytes`, a statement of the gateway's own that fails, so that the target itself ends the transaction
+    /// and keeps the order of answers; the dialect puts the refusal in place of the target's error. Recorded as its own.
+    case substitute(ByteBuffer, text: String)
+    /// Nothing is sent: an earlier refusal covers it.
+    case drop
+}
+
+/// A fault in the bytes of one side: ends the session, with `refusal` as last words.
+package struct DialectFault: Error, Sendable {
+    package enum Side: Sendable {
+        case client
+        case target
+    }
+
+    package var side: Side
+    package var refusal: Refusal
+
+    package init(_ side: Side, _ code: String, _ message: String) {
+        self.side = side
+        self.refusal = Refusal(code: code, message: message)
+    }
+}
+
+/// A refusal in the gateway's words; the dialect turns it into the protocol's own.
+package struct Refusal: Sendable, Hashable {
+    /// SQLSTATE-like native code; other protocols map it.
+    package var code: String
+    package var message: String
+    package var detail: String?
+    package var hint: String?
+
+    package init(code: String = "42501", message: String, detail: String? = nil, hint: String? = nil) {
+        self.code = code
+        self.message = message
+        self.detail = detail
+        self.hint = hint
+    }
+}

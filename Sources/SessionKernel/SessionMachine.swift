@@ -1,0 +1,917 @@
+import AccessPolicy
+package import AuditLedger
+import DequeModule
+package import GatewayCore
+package import NIOCore
+package import SQLAnalysis
+
+/// One session as a state machine: what may pass, when, and in which order.
+///
+/// `connecting → signingIn → dialling → open → draining → closed`; a ledger failure leads through `sealing` instead of
+/// `draining`. Each input is a method; it returns the actions to run after it. The machine does no I/O and keeps no clock
+/// but `now`, which the shell sets before each input. It is confined to the session's event loop and not Sendable.
+///
+/// A command goes `received → judging → recording → (awaitingApproval →) forwarding → responding → settled`:
+/// `incoming` holds what the client sent and nobody decided (only its head is ever judged), `decided` what waits for its
+/// record to be durable, `open` what the target was given and has not answered to the end.
+package struct SessionMachine<D: Dialect> {
+    package enum Phase: String, Sendable {
+        case connecting
+        case signingIn
+        case dialling
+        case open
+        case draining
+        case sealing
+        case closed
+    }
+
+    /// Where the command at the head of `incoming` stands.
+    private enum Head {
+        case fresh
+        case analysing
+        case judging(Assessment)
+        /// Held: its entry is `record`; the approval is asked for once that is durable.
+        case held(Assessment, Verdict, record: RecordNumber, Approval)
+    }
+
+    private enum Approval {
+        case unasked
+        case asked
+        case open(RecordID)
+    }
+
+    private enum Decided {
+        case command(Command, gate: RecordNumber)
+        case refusal(Command, Refusal, gate: RecordNumber)
+        case substitute(ByteBuffer, gate: RecordNumber)
+        case carry(ByteBuffer, of: ExchangeID?)
+        case inputChunk(ByteBuffer, of: ExchangeID, gate: RecordNumber)
+        case end
+
+        var gate: RecordNumber {
+            switch self {
+            case .command(_, let gate), .refusal(_, _, let gate), .substitute(_, let gate), .inputChunk(_, _, let gate): gate
+            case .carry, .end: 0
+            }
+        }
+    }
+
+    /// An exchange from its verdict to its outcome.
+    private struct Exchange {
+        var receivedAt: UInt64
+        var forwardedAt: UInt64 = 0
+        var bytesIn = 0
+        var bytesOut = 0
+        var rows = 0
+    }
+
+    private enum Cancel {
+        case none
+        /// One cancel is under way; nothing new is forwarded until it is through, lest it hit the next command.
+        case inFlight
+    }
+
+    private enum Incoming {
+        case command(Command, receivedAt: UInt64)
+        case carry(ByteBuffer, of: ExchangeID?)
+        case inputChunk(ByteBuffer, of: ExchangeID)
+        case end
+
+        var byteCount: Int {
+            switch self {
+            case .command(let command, _): command.bytes.readableBytes
+            case .carry(let bytes, _), .inputChunk(let bytes, _): bytes.readableBytes
+            case .end: 0
+            }
+        }
+    }
+
+    package private(set) var phase: Phase = .connecting
+    package private(set) var dialect: D
+    /// Monotonic nanoseconds, set by the shell before each input; used for timings in entries only.
+    package var now: UInt64 = 0
+
+    private let limits: SessionLimits
+    private var judge: (any CommandJudge)?
+    private var durability = Durability.command
+    private var sessionLimits = SessionLimits()
+    private var actions: [SessionAction] = []
+
+    private var incoming: Deque<Incoming> = []
+    private var incomingBytes = 0
+    private var head = Head.fresh
+    private var decided: Deque<Decided> = []
+    /// When commands came that are decided but not forwarded, for the timings of their outcome.
+    private var received: [ExchangeID: UInt64] = [:]
+    private var open: [ExchangeID: Exchange] = [:]
+    private var toClient = ClientQueue()
+
+    private var lastRecord: RecordNumber = 0
+    private var durable: RecordNumber = 0
+    private var unsynced: Deque<(record: RecordNumber, bytes: Int)> = []
+    private var unsyncedBytes = 0
+
+    private var cancel = Cancel.none
+    private var isLookingUp = false
+    private var clientIsWritable = true
+    private var targetIsWritable = true
+    private var clientIsGone = false
+    private var targetIsGone = true
+    private var clientSaidGoodbye = false
+    private var readsClient = true
+    private var readsTarget = true
+    /// Set when the proof of identity ran out: new commands are refused with it, open work may end.
+    private var refusesNew: Refusal?
+    private var end: SessionEnd?
+    private var clientEvents: [ClientEvent] = []
+    private var targetEvents: [TargetEvent] = []
+
+    package init(dialect: D, limits: SessionLimits = SessionLimits()) {
+        self.dialect = dialect
+        self.limits = limits
+        self.sessionLimits = limits
+    }
+
+    // MARK: - Inputs: the client's connection
+
+    /// A connection was accepted: sign-in must follow in `signInSeconds`.
+    package mutating func started(signInSeconds: Int) -> [SessionAction] {
+        actions.append(.startTimer(.signIn, seconds: signInSeconds))
+        return finish()
+    }
+
+    package mutating func clientBytes(_ bytes: ByteBuffer) -> [SessionAction] {
+        guard phase != .draining, phase != .sealing, phase != .closed, !clientSaidGoodbye else { return [] }
+        do throws(DialectFault) {
+            try dialect.receive(fromClient: bytes, into: &clientEvents)
+        } catch {
+            takeClientEvents()
+            terminate(.protocolError, error.refusal)
+            return finish()
+        }
+        takeClientEvents()
+        return finish()
+    }
+
+    package mutating func clientTLSEstablished() -> [SessionAction] {
+        guard phase == .connecting else { return finish() }
+        dialect.clientTLSEstablished()
+        return finish()
+    }
+
+    package mutating func clientWritable(_ isWritable: Bool) -> [SessionAction] {
+        clientIsWritable = isWritable
+        return finish()
+    }
+
+    /// The client is gone, with or without a goodbye: its approval is withdrawn, what runs for it is cancelled.
+    package mutating func clientClosed() -> [SessionAction] {
+        clientIsGone = true
+        terminate(.clientLeft, nil)
+        return finish()
+    }
+
+    // MARK: - Inputs: sign-in
+
+    package mutating func signInGranted(_ terms: SessionTerms, judge: any CommandJudge, opening: EntryDraft) -> [SessionAction] {
+        guard phase == .signingIn else { return finish() }
+        dialect.signedIn(terms)
+        self.judge = judge
+        durability = terms.durability
+        sessionLimits = terms.limits
+        phase = .dialling
+        _ = record(opening)
+        actions.append(.dial)
+        return finish()
+    }
+
+    /// Not let in. The shell has written the `signin.refused` entry; no session was opened.
+    package mutating func signInRefused(_ refusal: Refusal) -> [SessionAction] {
+        guard phase == .signingIn else { return finish() }
+        toClient.append(dialect.refuseSignIn(refusal), gate: 0)
+        close(.refused)
+        return finish()
+    }
+
+    // MARK: - Inputs: the target's connection
+
+    package mutating func targetConnected(_ credential: TargetCredential) -> [SessionAction] {
+        guard phase == .dialling else {
+            actions.append(.closeTarget)
+            return finish()
+        }
+        targetIsGone = false
+        do throws(DialectFault) {
+            sendToTarget(try dialect.openTarget(credential))
+        } catch {
+            terminate(.protocolError, error.refusal)
+        }
+        return finish()
+    }
+
+    /// The target could not be reached; `refusal` says so in words that name no credential.
+    package mutating func targetUnreachable(_ refusal: Refusal) -> [SessionAction] {
+        targetIsGone = true
+        terminate(.targetLeft, refusal)
+        return finish()
+    }
+
+    package mutating func targetTLSEstablished(channelBinding: [UInt8]?) -> [SessionAction] {
+        guard phase == .dialling else { return finish() }
+        do throws(DialectFault) {
+            sendToTarget(try dialect.targetTLSEstablished(channelBinding: channelBinding))
+        } catch {
+            terminate(.protocolError, error.refusal)
+        }
+        return finish()
+    }
+
+    package mutating func targetBytes(_ bytes: ByteBuffer) -> [SessionAction] {
+        guard phase == .dialling || phase == .open else { return [] }
+        do throws(DialectFault) {
+            try dialect.receive(fromTarget: bytes, into: &targetEvents)
+        } catch {
+            takeTargetEvents()
+            terminate(.protocolError, error.refusal)
+            return finish()
+        }
+        takeTargetEvents()
+        return finish()
+    }
+
+    package mutating func targetWritable(_ isWritable: Bool) -> [SessionAction] {
+        targetIsWritable = isWritable
+        return finish()
+    }
+
+    package mutating func targetClosed() -> [SessionAction] {
+        targetIsGone = true
+        terminate(
+            .targetLeft, Refusal(code: "08006", message: "The target closed the connection.", hint: "Connect again."))
+        return finish()
+    }
+
+    package mutating func lookedUp(_ answer: LookupAnswer) -> [SessionAction] {
+        guard isLookingUp, phase == .open else { return finish() }
+        isLookingUp = false
+        do throws(DialectFault) {
+            try dialect.resume(with: answer, into: &targetEvents)
+        } catch {
+            takeTargetEvents()
+            terminate(.protocolError, error.refusal)
+            return finish()
+        }
+        takeTargetEvents()
+        return finish()
+    }
+
+    // MARK: - Inputs: decisions
+
+    package mutating func analysed(_ id: ExchangeID, _ analysis: SQLAnalysis) -> [SessionAction] {
+        guard phase == .open, case .analysing = head, let (command, receivedAt) = headCommand(id) else { return finish() }
+        assess(command, receivedAt, analysis)
+        return finish()
+    }
+
+    /// A late verdict, or nil when the judge failed: that is a refusal (P3).
+    package mutating func judged(_ id: ExchangeID, _ verdict: Verdict?) -> [SessionAction] {
+        guard phase == .open, case .judging(let assessment) = head, let (command, receivedAt) = headCommand(id) else {
+            return finish()
+        }
+        decide(command, receivedAt, assessment, verdict ?? Self.judgeFailed("The policy could not be evaluated."))
+        return finish()
+    }
+
+    package mutating func approvalOpened(_ id: ExchangeID, _ approval: RecordID) -> [SessionAction] {
+        guard phase == .open, case .held(let assessment, let verdict, let record, .asked) = head, headCommand(id) != nil else {
+            return finish()
+        }
+        head = .held(assessment, verdict, record: record, .open(approval))
+        notifyHeldClient()
+        return finish()
+    }
+
+    package mutating func approvalDecided(_ id: ExchangeID, _ decision: ApprovalDecision) -> [SessionAction] {
+        guard phase == .open, case .held(let assessment, let verdict, _, let approval) = head,
+            let (command, receivedAt) = headCommand(id)
+        else { return finish() }
+        if case .unasked = approval { return finish() }
+        stopHolding()
+        switch decision {
+        case .granted(let approvers):
+            var draft = entry(.commandGranted, command, assessment, verdict)
+            draft.approver = approvers.first
+            draft.details["approvers"] = String(approvers.count)
+            allow(command, receivedAt, gate: record(draft))
+        case .denied(let approver, let reason):
+            var draft = entry(.commandDenied, command, assessment, verdict)
+            draft.approver = approver
+            if let reason { draft.content.append(ContentItem(.reason, reason)) }
+            refuse(command, Refusals.denied(by: approver.name ?? approver.subject, reason: reason), draft)
+        case .expired:
+            refuse(command, Refusals.expired(verdict), entry(.commandExpired, command, assessment, verdict))
+        case .failed(let why):
+            refuse(command, Refusals.deskFailed(why), entry(.commandDenied, command, assessment, verdict))
+        }
+        return finish()
+    }
+
+    /// The client cancels, over whatever way its protocol has. Hits at most the command that is running or waiting now.
+    package mutating func cancelRequested() -> [SessionAction] {
+        guard phase == .open else { return finish() }
+        if !open.isEmpty {
+            cancelTarget()
+        } else if let index = decided.firstIndex(where: { if case .command = $0 { true } else { false } }),
+            case .command(let command, let gate) = decided[index]
+        {
+            decided[index] = .refusal(command, Refusals.cancelled, gate: max(gate, recordCancelled(command)))
+        } else if case .command(let command, _) = incoming.first {
+            switch head {
+            case .fresh: break
+            case .analysing, .judging, .held:
+                stopHolding(withdraw: true)
+                actions.append(.stopTimer(.verdict))
+                popHead()
+                decided.append(.refusal(command, Refusals.cancelled, gate: recordCancelled(command)))
+            }
+        }
+        return finish()
+    }
+
+    /// The cancel's own connection was closed by the target: what was to be hit was hit.
+    package mutating func cancelFinished() -> [SessionAction] {
+        cancel = .none
+        return finish()
+    }
+
+    // MARK: - Inputs: the ledger
+
+    /// Every record up to `number` is as safe as the session's durability asks.
+    package mutating func durable(through number: RecordNumber) -> [SessionAction] {
+        guard number > durable else { return [] }
+        guard number <= lastRecord else {
+            poison("durable(\(number)) but only \(lastRecord) records were made")
+            return finish()
+        }
+        durable = number
+        while let first = unsynced.first, first.record <= number {
+            unsyncedBytes -= first.bytes
+            unsynced.removeFirst()
+        }
+        if phase == .open, case .held(let assessment, let verdict, let record, .unasked) = head, record <= durable,
+            case .command(let command, _) = incoming.first
+        {
+            askForApproval(command, assessment, verdict, record)
+        }
+        return finish()
+    }
+
+    /// Nothing can be recorded any more: nothing passes any more (P3).
+    package mutating func ledgerFailed() -> [SessionAction] {
+        guard phase != .closed, phase != .sealing else { return finish() }
+        end = end ?? .ledger
+        phase = .sealing
+        stopHolding(withdraw: true)
+        toClient.discard()
+        decided.removeAll()
+        dropIncoming()
+        if !open.isEmpty { cancelTarget() }
+        open.removeAll()
+        toClient.append(dialect.abort(Refusals.ledgerFailed), gate: 0)
+        actions.append(.startTimer(.drain, seconds: Self.drainSeconds))
+        return finish()
+    }
+
+    // MARK: - Inputs: the gateway's own will
+
+    /// A lock, a revocation, a session limit or a shutdown: what runs is cancelled at the target, then the session ends.
+    package mutating func abort(_ reason: SessionEnd, _ refusal: Refusal) -> [SessionAction] {
+        terminate(reason, refusal)
+        return finish()
+    }
+
+    /// The proof of identity ran out: running and held work and an open transaction may end, new work is refused.
+    package mutating func refuseNewCommands(_ refusal: Refusal) -> [SessionAction] {
+        refusesNew = refusal
+        return finish()
+    }
+
+    /// Nothing runs, waits or is open at the target.
+    package var isIdle: Bool {
+        incoming.isEmpty && decided.isEmpty && open.isEmpty && toClient.isEmpty && !dialect.isInTransaction
+    }
+
+    package mutating func timerFired(_ timer: SessionTimer) -> [SessionAction] {
+        switch timer {
+        case .signIn:
+            if phase == .connecting || phase == .signingIn || phase == .dialling {
+                terminate(.refused, Refusal(code: "08006", message: "Signing in took too long."))
+            }
+        case .verdict:
+            guard phase == .open, case .command(let command, let receivedAt) = incoming.first else { break }
+            switch head {
+            case .analysing:
+                let assessment = dialect.assess(command, analysis: nil)
+                decide(command, receivedAt, assessment, Self.judgeFailed("The statement could not be analysed in time."))
+            case .judging(let assessment):
+                decide(command, receivedAt, assessment, Self.judgeFailed("The policy did not answer in time."))
+            case .fresh, .held: break
+            }
+        case .approval:
+            if case .command(let command, _) = incoming.first, case .held = head {
+                actions.append(.withdrawApproval(command.id))
+                return approvalDecided(command.id, .expired)
+            }
+        case .notice:
+            notifyHeldClient()
+        case .exchange:
+            if !open.isEmpty {
+                terminate(.limit, Refusals.tooLong(seconds: sessionLimits.seconds))
+            }
+        case .drain:
+            if phase == .draining || phase == .sealing {
+                toClient.discard()
+                cancel = .none
+                shut()
+            }
+        }
+        return finish()
+    }
+
+    // MARK: - Client events
+
+    private mutating func takeClientEvents() {
+        guard !clientEvents.isEmpty else { return }
+        for event in clientEvents { take(event) }
+        clientEvents.removeAll(keepingCapacity: true)
+    }
+
+    private mutating func take(_ event: ClientEvent) {
+        guard phase != .draining, phase != .sealing, phase != .closed else { return }
+        switch event {
+        case .reply(let bytes):
+            toClient.append(bytes, gate: 0)
+        case .startTLS(let reply):
+            guard phase == .connecting else { return poison("TLS asked for in \(phase)") }
+            sendToClient(reply)
+            actions.append(.startClientTLS)
+        case .signIn(let proof):
+            guard phase == .connecting else { return poison("sign-in in \(phase)") }
+            phase = .signingIn
+            actions.append(.verify(proof))
+        case .cancel(let key):
+            guard phase == .connecting else { return poison("cancel request in \(phase)") }
+            actions.append(.cancelOther(key: key))
+            close(.clientLeft)
+        case .command(let command):
+            push(.command(command, receivedAt: now))
+        case .carry(let bytes, let id):
+            push(.carry(bytes, of: id))
+        case .inputChunk(let bytes, let id):
+            push(.inputChunk(bytes, of: id))
+        case .end:
+            clientSaidGoodbye = true
+            if phase == .open {
+                push(.end)
+                if case .held = head { terminate(.clientLeft, nil) }
+            } else {
+                terminate(.clientLeft, nil)
+            }
+        }
+    }
+
+    private mutating func push(_ item: Incoming) {
+        incomingBytes += item.byteCount
+        incoming.append(item)
+    }
+
+    private mutating func popHead() {
+        if let item = incoming.popFirst() { incomingBytes -= item.byteCount }
+        head = .fresh
+    }
+
+    private mutating func dropIncoming() {
+        incoming.removeAll()
+        incomingBytes = 0
+        head = .fresh
+    }
+
+    private func headCommand(_ id: ExchangeID) -> (Command, UInt64)? {
+        guard case .command(let command, let receivedAt) = incoming.first, command.id == id else { return nil }
+        return (command, receivedAt)
+    }
+
+    // MARK: - Judging
+
+    /// Works on the head of `incoming` until it must wait. Only the head is judged: order is kept, and what a verdict may
+    /// depend on (names, settings) is settled by what went before.
+    private mutating func judgeHead() {
+        while phase == .open, let item = incoming.first {
+            switch item {
+            case .carry(let bytes, let id):
+                popHead()
+                decided.append(.carry(bytes, of: id))
+            case .inputChunk(let bytes, let id):
+                popHead()
+                let number = recordChunk(bytes, of: id, .input)
+                decided.append(.inputChunk(bytes, of: id, gate: durability == .strict ? number : 0))
+            case .end:
+                popHead()
+                decided.append(.end)
+            case .command(let command, let receivedAt):
+                guard case .fresh = head else { return }
+                if let text = command.text {
+                    if let analysis = judge?.cachedAnalysis(of: text) {
+                        assess(command, receivedAt, analysis)
+                    } else {
+                        head = .analysing
+                        actions.append(.analyse(command.id, text: text))
+                        actions.append(.startTimer(.verdict, seconds: Self.verdictSeconds))
+                    }
+                } else {
+                    assess(command, receivedAt, nil)
+                }
+            }
+        }
+    }
+
+    private mutating func assess(_ command: Command, _ receivedAt: UInt64, _ analysis: SQLAnalysis?) {
+        if case .analysing = head { actions.append(.stopTimer(.verdict)) }
+        let assessment = dialect.assess(command, analysis: analysis)
+        if let refusal = assessment.refusal {
+            let verdict = Verdict(kind: .block, rules: ["protocol"], message: refusal.message)
+            return refuse(command, refusal, entry(.commandBlocked, command, assessment, verdict))
+        }
+        if let refusal = refusesNew, !dialect.isInTransaction {
+            let verdict = Verdict(kind: .block, rules: ["session"], message: refusal.message)
+            return refuse(command, refusal, entry(.commandBlocked, command, assessment, verdict))
+        }
+        if assessment.isDecided {
+            return decide(command, receivedAt, assessment, .allow)
+        }
+        do throws(GatewayError) {
+            guard let judge else { return decide(command, receivedAt, assessment, Self.judgeFailed("There is no policy.")) }
+            if let verdict = try judge.verdict(on: assessment.subject) {
+                decide(command, receivedAt, assessment, verdict)
+            } else {
+                head = .judging(assessment)
+                actions.append(.judge(command.id, assessment.subject))
+                actions.append(.startTimer(.verdict, seconds: Self.verdictSeconds))
+            }
+        } catch {
+            decide(command, receivedAt, assessment, Self.judgeFailed(error.message))
+        }
+    }
+
+    private mutating func decide(_ command: Command, _ receivedAt: UInt64, _ assessment: Assessment, _ verdict: Verdict) {
+        if case .judging = head { actions.append(.stopTimer(.verdict)) }
+        if case .analysing = head { actions.append(.stopTimer(.verdict)) }
+        switch verdict.kind {
+        case .hold where command.weight == .effective:
+            let number = record(entry(.commandHeld, command, assessment, verdict))
+            head = .held(assessment, verdict, record: number, .unasked)
+            if number <= durable { askForApproval(command, assessment, verdict, number) }
+        case .allow, .hold:
+            allow(command, receivedAt, gate: record(entry(.commandAllowed, command, assessment, verdict)))
+        case .block:
+            refuse(command, Refusals.blocked(verdict), entry(.commandBlocked, command, assessment, verdict))
+        }
+    }
+
+    private mutating func allow(_ command: Command, _ receivedAt: UInt64, gate: RecordNumber) {
+        popHead()
+        received[command.id] = receivedAt
+        decided.append(.command(command, gate: gate))
+    }
+
+    private mutating func refuse(_ command: Command, _ refusal: Refusal, _ draft: EntryDraft) {
+        var draft = draft
+        draft.outcome = Outcome(kind: .blocked, code: refusal.code)
+        popHead()
+        decided.append(.refusal(command, refusal, gate: record(draft)))
+    }
+
+    private static func judgeFailed(_ message: String) -> Verdict {
+        Verdict(kind: .block, rules: ["judge"], message: message)
+    }
+
+    // MARK: - Holding
+
+    private mutating func askForApproval(_ command: Command, _ assessment: Assessment, _ verdict: Verdict, _ record: RecordNumber) {
+        guard !clientSaidGoodbye else { return terminate(.clientLeft, nil) }
+        let terms = verdict.hold ?? HoldTerms(groups: [])
+        head = .held(assessment, verdict, record: record, .asked)
+        actions.append(
+            .requestApproval(
+                command.id,
+                ApprovalQuestion(
+                    terms: terms, rules: verdict.rules, message: verdict.message, bytes: command.bytes,
+                    text: assessment.content.first { $0.kind == .text }?.bytes ?? [],
+                    parameters: assessment.content.first { $0.kind == .parameters }?.bytes ?? [],
+                    subject: assessment.subject)))
+        actions.append(.startTimer(.approval, seconds: terms.within))
+        actions.append(.startTimer(.notice, seconds: Self.noticeSeconds))
+    }
+
+    private mutating func notifyHeldClient() {
+        guard phase == .open, case .held(_, let verdict, _, .open(let approval)) = head else { return }
+        if dialect.isAtBoundary, let notice = dialect.holdNotice(Refusals.holdNotice(approval, verdict)) {
+            toClient.append(notice, gate: 0)
+        }
+        actions.append(.startTimer(.notice, seconds: Self.noticeSeconds))
+    }
+
+    private mutating func stopHolding(withdraw: Bool = false) {
+        guard case .held(_, _, _, let approval) = head else { return }
+        switch approval {
+        case .unasked: return
+        case .asked, .open:
+            actions.append(.stopTimer(.approval))
+            actions.append(.stopTimer(.notice))
+            if withdraw, case .command(let command, _) = incoming.first {
+                actions.append(.withdrawApproval(command.id))
+            }
+        }
+    }
+
+    // MARK: - Forwarding
+
+    /// Passes on what is decided and durable, in order. P1: nothing of a command leaves before its record is safe.
+    private mutating func forward() {
+        while phase == .open, let item = decided.first, item.gate <= durable {
+            guard targetIsWritable else { return }
+            switch item {
+            case .command(let command, _):
+                if case .inFlight = cancel { return }
+                decided.removeFirst()
+                let receivedAt = received.removeValue(forKey: command.id) ?? now
+                guard let bytes = dialect.submit(.command(command)) else {
+                    settle(command.id, Outcome(kind: .skipped), Exchange(receivedAt: receivedAt))
+                    continue
+                }
+                open[command.id] = Exchange(receivedAt: receivedAt, forwardedAt: now, bytesIn: bytes.readableBytes)
+                if sessionLimits.seconds > 0, open.count == 1 {
+                    actions.append(.startTimer(.exchange, seconds: sessionLimits.seconds))
+                }
+                sendToTarget(bytes)
+            case .refusal(let command, let refusal, _):
+                if case .inFlight = cancel { return }
+                decided.removeFirst()
+                received[command.id] = nil
+                switch dialect.refuse(command, refusal) {
+                case .reply(let bytes): toClient.append(bytes, gate: 0)
+                case .drop: break
+                case .substitute(let bytes, let text):
+                    var draft = EntryDraft(.commandSubstituted, exchange: command.id.number)
+                    draft.content = [ContentItem(.text, text)]
+                    decided.prepend(.substitute(bytes, gate: record(draft)))
+                }
+            case .substitute(let bytes, _):
+                decided.removeFirst()
+                sendToTarget(bytes)
+            case .carry(let bytes, let id):
+                decided.removeFirst()
+                guard let bytes = dialect.submit(.carry(bytes, of: id)) else { continue }
+                if let id { open[id]?.bytesIn += bytes.readableBytes }
+                sendToTarget(bytes)
+            case .inputChunk(let bytes, let id, _):
+                decided.removeFirst()
+                guard let bytes = dialect.submit(.inputChunk(bytes, of: id)) else { continue }
+                open[id]?.bytesIn += bytes.readableBytes
+                sendToTarget(bytes)
+            case .end:
+                decided.removeFirst()
+                terminate(.clientLeft, nil)
+            }
+        }
+    }
+
+    private mutating func cancelTarget() {
+        guard case .none = cancel, !targetIsGone, let bytes = dialect.cancelRequest else { return }
+        cancel = .inFlight
+        actions.append(.cancelTarget(bytes))
+    }
+
+    // MARK: - Answers
+
+    private mutating func takeTargetEvents() {
+        guard !targetEvents.isEmpty else { return }
+        for event in targetEvents { take(event) }
+        targetEvents.removeAll(keepingCapacity: true)
+    }
+
+    private mutating func take(_ event: TargetEvent) {
+        guard phase == .dialling || phase == .open else { return }
+        switch event {
+        case .reply(let bytes):
+            sendToTarget(bytes)
+        case .startTLS:
+            actions.append(.startTargetTLS)
+        case .ready(let greeting):
+            guard phase == .dialling else { return poison("the target signed in twice") }
+            phase = .open
+            actions.append(.stopTimer(.signIn))
+            toClient.append(greeting, gate: lastRecord)
+        case .chunk(let bytes, let id, let rows):
+            let number = recordChunk(bytes, of: id, .answer)
+            if let id {
+                guard open[id] != nil else { return poison("an answer for exchange \(id.number), which is not open") }
+                open[id]?.bytesOut += bytes.readableBytes
+                open[id]?.rows += rows
+                if sessionLimits.rows > 0, let total = open[id]?.rows, total > sessionLimits.rows {
+                    return terminate(.limit, Refusals.tooManyRows(sessionLimits.rows))
+                }
+            }
+            toClient.append(bytes, gate: durability == .strict ? number : 0, mayWait: id != nil)
+        case .pass(let bytes):
+            toClient.append(bytes, gate: 0)
+        case .outcome(let bytes, let id, let outcome):
+            guard let exchange = open.removeValue(forKey: id) else {
+                return poison("an outcome for exchange \(id.number), which is not open")
+            }
+            let number = settle(id, outcome, exchange)
+            if sessionLimits.seconds > 0 {
+                actions.append(open.isEmpty ? .stopTimer(.exchange) : .startTimer(.exchange, seconds: sessionLimits.seconds))
+            }
+            toClient.append(bytes, gate: number)
+        case .lookup(let request):
+            isLookingUp = true
+            actions.append(.lookUp(request))
+        case .fatal(let refusal):
+            terminate(.protocolError, refusal)
+        }
+    }
+
+    /// Writes the entry that ends an exchange; its number gates the closing bytes (P2).
+    @discardableResult
+    private mutating func settle(_ id: ExchangeID, _ outcome: Outcome, _ exchange: Exchange) -> RecordNumber {
+        var draft = EntryDraft(.commandOutcome, exchange: id.number)
+        draft.outcome = outcome
+        draft.bytesIn = exchange.bytesIn
+        draft.bytesOut = exchange.bytesOut
+        draft.rows = outcome.rows ?? exchange.rows
+        draft.durationMicros = Self.microseconds(from: exchange.receivedAt, to: now)
+        draft.measures = [Measure("wait_us", Self.microseconds(from: exchange.receivedAt, to: exchange.forwardedAt))]
+        return record(draft)
+    }
+
+    private static func microseconds(from start: UInt64, to end: UInt64) -> Int {
+        end > start ? Int(clamping: (end - start) / 1000) : 0
+    }
+
+    private mutating func recordCancelled(_ command: Command) -> RecordNumber {
+        var draft = EntryDraft(.commandOutcome, exchange: command.id.number)
+        draft.outcome = Outcome(kind: .cancelled, code: Refusals.cancelled.code)
+        return record(draft)
+    }
+
+    // MARK: - Records
+
+    private mutating func record(_ draft: EntryDraft) -> RecordNumber {
+        lastRecord += 1
+        actions.append(.record(lastRecord, draft))
+        return lastRecord
+    }
+
+    private mutating func recordChunk(_ bytes: ByteBuffer, of id: ExchangeID?, _ direction: ChunkDirection) -> RecordNumber {
+        let retained =
+            id.flatMap { open[$0] }.map { exchange in
+                (direction == .answer ? exchange.bytesOut : exchange.bytesIn) < sessionLimits.responseBytes
+            } ?? true
+        lastRecord += 1
+        actions.append(.recordChunk(lastRecord, of: id, direction, bytes, isRetained: retained))
+        unsynced.append((lastRecord, bytes.readableBytes))
+        unsyncedBytes += bytes.readableBytes
+        return lastRecord
+    }
+
+    private func entry(_ type: EntryType, _ command: Command, _ assessment: Assessment, _ verdict: Verdict) -> EntryDraft {
+        var draft = EntryDraft(type, exchange: command.id.number)
+        if let continued = command.continues { draft.details["continues"] = String(continued.number) }
+        draft.classes = assessment.classes
+        draft.verb = assessment.verb
+        draft.objects = assessment.objects
+        draft.verdict = verdict.kind
+        draft.rules = verdict.rules
+        draft.policy = verdict.policy
+        switch type {
+        case .commandGranted, .commandDenied, .commandExpired: break
+        default: draft.content = assessment.content
+        }
+        return draft
+    }
+
+    // MARK: - Ending
+
+    private static var drainSeconds: Int { 5 }
+    private static var verdictSeconds: Int { 10 }
+    private static var noticeSeconds: Int { 30 }
+
+    /// Ends the session for good: withdraws what waits, cancels what runs, records how everything ended.
+    private mutating func terminate(_ reason: SessionEnd, _ refusal: Refusal?) {
+        switch phase {
+        case .draining, .sealing, .closed: return
+        case .connecting, .signingIn:
+            if let refusal { toClient.append(dialect.refuseSignIn(refusal), gate: 0) }
+            return close(reason)
+        case .dialling, .open: break
+        }
+        stopHolding(withdraw: true)
+        if case .command(let command, _) = incoming.first, case .held = head {
+            _ = recordCancelled(command)
+        }
+        for case .command(let command, _) in decided { _ = recordCancelled(command) }
+        if !open.isEmpty { cancelTarget() }
+        for (id, exchange) in open.sorted(by: { $0.key < $1.key }) {
+            settle(id, Outcome(kind: .interrupted, code: refusal?.code), exchange)
+        }
+        open.removeAll()
+        if let refusal { toClient.append(dialect.abort(refusal), gate: 0) }
+        if !targetIsGone, case .none = cancel { actions.append(.sendToTarget(dialect.farewell())) }
+        var draft = EntryDraft(.sessionClose)
+        draft.reasonCode = reason.rawValue
+        _ = record(draft)
+        close(reason)
+    }
+
+    private mutating func close(_ reason: SessionEnd) {
+        guard phase != .closed else { return }
+        end = end ?? reason
+        decided.removeAll()
+        received.removeAll()
+        dropIncoming()
+        phase = .draining
+        actions.append(.startTimer(.drain, seconds: Self.drainSeconds))
+    }
+
+    private mutating func shut() {
+        phase = .closed
+        for timer in [SessionTimer.signIn, .verdict, .approval, .notice, .exchange, .drain] { actions.append(.stopTimer(timer)) }
+        actions.append(.closeTarget)
+        actions.append(.closeClient)
+    }
+
+    private mutating func poison(_ text: String) {
+        actions.append(.poisoned(text))
+        terminate(.fault, Refusal(code: "XX000", message: "The gateway met an internal fault and ended this session."))
+    }
+
+    // MARK: - After every input
+
+    private mutating func finish() -> [SessionAction] {
+        judgeHead()
+        forward()
+        if clientIsGone { toClient.discard() }
+        releaseToClient()
+        if phase == .draining || phase == .sealing, toClient.isEmpty {
+            if case .none = cancel { shut() }
+        }
+        updateReading()
+        defer { actions = [] }
+        return actions
+    }
+
+    private mutating func releaseToClient() {
+        toClient.release(through: durable) { actions.append(.sendToClient($0)) }
+    }
+
+    private mutating func sendToClient(_ bytes: ByteBuffer) {
+        releaseToClient()
+        actions.append(.sendToClient(bytes))
+    }
+
+    private mutating func sendToTarget(_ bytes: ByteBuffer) {
+        guard bytes.readableBytes > 0, !targetIsGone else { return }
+        actions.append(.sendToTarget(bytes))
+    }
+
+    /// A slow disk or a slow client stops reading the target; a slow target, a waiting head or a full pipeline the client.
+    private mutating func updateReading() {
+        let clientMayTalk: Bool =
+            switch phase {
+            case .connecting: true
+            case .open:
+                incomingBytes < limits.pipelineBytes && incoming.count < limits.pipelineItems && targetIsWritable
+                    && unsyncedBytes < sessionLimits.unsyncedBytes && decided.count < limits.pipelineItems
+            case .signingIn, .dialling, .draining, .sealing, .closed: false
+            }
+        let targetMayTalk: Bool =
+            switch phase {
+            case .dialling: true
+            case .open:
+                clientIsWritable && !isLookingUp && unsyncedBytes < sessionLimits.unsyncedBytes
+                    && toClient.byteCount < Self.clientQueueBytes
+            case .connecting, .signingIn, .draining, .sealing, .closed: false
+            }
+        if clientMayTalk != readsClient {
+            readsClient = clientMayTalk
+            actions.append(.readClient(clientMayTalk))
+        }
+        if targetMayTalk != readsTarget {
+            readsTarget = targetMayTalk
+            actions.append(.readTarget(targetMayTalk))
+        }
+    }
+
+    private static var clientQueueBytes: Int { 1 << 20 }
+}
