@@ -1,5 +1,7 @@
 """Clusters, relay and gateway shared by the suites; `--through` chooses how the client matrix reaches the servers."""
 
+import pathlib
+
 import pytest
 
 import harness
@@ -106,3 +108,20 @@ def server(request, shop15, shop18):
     else:
         raise pytest.UsageError(f"--through {way}: use direct, relay or gateway")
     return Reached(cluster, endpoint, way)
+
+
+@pytest.fixture(scope="session")
+def java(scratch):
+    """Runs a program of JdbcClient.java against an endpoint."""
+    jar = pathlib.Path("/usr/share/java/postgresql.jar")
+    if not jar.exists():
+        raise harness.Failure(f"{jar} is missing: run script/install")
+    classes = scratch.folder("classes")
+    source = pathlib.Path(__file__).parent / "JdbcClient.java"
+    harness.run("javac", "-cp", jar, "-d", classes, source, timeout=200).check()
+
+    def start(at, program, marker="", timeout=120):
+        return harness.run("java", "-XX:+UseSerialGC", "-Xshare:auto", "-cp", f"{classes}:{jar}", "JdbcClient", at.jdbc,
+                           at.user, program, env={"JDBC_PASSWORD": at.password, "MARKER": marker}, timeout=timeout)
+
+    return start

@@ -494,6 +494,32 @@ class Gateway(Server):
         return Endpoint(self.port, connection, token or self.token(subject, groups), database,
                         self.certificate if tls else None, connection, "gateway")
 
+    def approval_token(self, subject, groups):
+        return self.token(subject, tuple(groups), "--audience", "sallyport:approve")
+
+    def pending(self):
+        """Approvals that wait for a decision, as the API lists them."""
+        found = self.api("/approvals?state=pending")
+        return found if isinstance(found, list) else found.get("items") or found.get("approvals") or []
+
+    def try_decide(self, decision, id, subject="dana", groups=("dba",)):
+        """Decides through the API; False when it is refused."""
+        status, text = self.http(f"/api/v1/approvals/{id}/{decision}", "POST", {"reason": "test"},
+                                 self.approval_token(subject, groups))
+        if status >= 500:
+            raise Failure(f"{decision} {id}: {status} {text[:500]}")
+        return status < 300
+
+    def decide(self, decision, id, by="api", subject="dana", groups=("dba",)):
+        """Approves or denies through the API or the CLI; a Failure when it is refused."""
+        if by == "cli":
+            arguments = [decision, id, "--subject", subject]
+            for group in groups:
+                arguments += ["--group", group]
+            self.cli(*arguments).check()
+        elif not self.try_decide(decision, id, subject, groups):
+            raise Failure(f"{decision} {id} was refused")
+
     def export(self):
         """Every entry of the record, content included."""
         text = self.cli("audit", "export", "--json", timeout=300).check().text

@@ -4,7 +4,6 @@ import asyncio
 import hashlib
 import io
 import os
-import pathlib
 import re
 import select
 import signal
@@ -20,8 +19,6 @@ import sqlalchemy
 import harness
 import wire
 from harness import LONG, PG15_BIN, run
-
-HERE = pathlib.Path(__file__).parent
 
 
 def same(server, program):
@@ -403,21 +400,6 @@ def test_sqlalchemy(server):
 
 
 # JDBC
-
-@pytest.fixture(scope="session")
-def java(scratch):
-    jar = pathlib.Path("/usr/share/java/postgresql.jar")
-    if not jar.exists():
-        raise harness.Failure(f"{jar} is missing: run script/install")
-    classes = scratch.folder("classes")
-    run("javac", "-cp", jar, "-d", classes, HERE / "JdbcClient.java", timeout=200).check()
-
-    def start(at, program, timeout=120):
-        return run("java", "-XX:+UseSerialGC", "-Xshare:auto", "-cp", f"{classes}:{jar}", "JdbcClient", at.jdbc,
-                   at.user, program, env={"JDBC_PASSWORD": at.password}, timeout=timeout)
-
-    return start
-
 
 def test_jdbc(server, java):
     out = same(server, lambda at: java(at, "matrix").check().out).decode()
