@@ -1,0 +1,157 @@
+package import GatewayCore
+
+/// A held command's request for approval: pending, then granted once by enough people, or ended. A value; the clock is passed in.
+package struct Approval: Sendable, Hashable {
+    package enum State: String, Sendable, CaseIterable {
+        case pending
+        case approved
+        case denied
+        case expired
+        /// By its requester, or because the client left.
+        case withdrawn
+        /// Granted and used for its one command.
+        case consumed
+    }
+
+    /// One person's yes or no.
+    package struct Decision: Sendable, Hashable {
+        package var by: Principal
+        package var at: Timestamp
+        package var reason: String?
+    }
+
+    /// What is asked, as the approver sees it: the record's own masked content.
+    package struct Request: Sendable, Hashable {
+        package var requester: Principal
+        package var agent: AgentContext
+        package var session: RecordID
+        package var connection: String
+        package var database: String
+        package var text: String
+        package var rules: [String]
+        package var message: String?
+        package var terms: HoldTerms
+        /// Keyed digest of command, parameters and circumstances (made by the caller); never shown.
+        package var digest: [UInt8]
+
+        package init(
+            requester: Principal, agent: AgentContext, session: RecordID, connection: String, database: String = "", text: String,
+            rules: [String] = [], message: String? = nil, terms: HoldTerms, digest: [UInt8]
+        ) {
+            self.requester = requester
+            self.agent = agent
+            self.session = session
+            self.connection = connection
+            self.database = database
+            self.text = text
+            self.rules = rules
+            self.message = message
+            self.terms = terms
+            self.digest = digest
+        }
+    }
+
+    package let id: RecordID
+    package let request: Request
+    package let created: Timestamp
+    package let expires: Timestamp
+    package private(set) var state: State
+    package private(set) var approvals: [Decision] = []
+    package private(set) var denial: Decision?
+    /// When it left `pending`.
+    package private(set) var settled: Timestamp?
+
+    package init(id: RecordID, request: Request, now: Timestamp) {
+        self.id = id
+        self.request = request
+        created = now
+        expires = now.advanced(bySeconds: Int64(clamping: request.terms.within))
+        state = .pending
+    }
+
+    /// Adds one person's yes; with enough of them the approval is granted.
+    package mutating func approve(by identity: VerifiedIdentity, now: Timestamp) throws(ApprovalError) {
+        try open(now)
+        try admit(identity, now)
+        guard !approvals.contains(where: { $0.by == identity.principal }) else { throw .alreadyApproved }
+        approvals.append(Decision(by: identity.principal, at: now))
+        if approvals.count >= max(1, request.terms.count) {
+            state = .approved
+            settled = now
+        }
+    }
+
+    /// One person's no ends it.
+    package mutating func deny(by identity: VerifiedIdentity, reason: String? = nil, now: Timestamp) throws(ApprovalError) {
+        try open(now)
+        try admit(identity, now)
+        denial = Decision(by: identity.principal, at: now, reason: reason)
+        state = .denied
+        settled = now
+    }
+
+    /// The client left, cancelled, or its session ended: also takes back a grant that was not used.
+    package mutating func withdraw(now: Timestamp) throws(ApprovalError) {
+        guard state == .pending || state == .approved else { throw .settled(state) }
+        state = .withdrawn
+        settled = now
+    }
+
+    /// Ends a request whose time is over, and a grant that was not used within `graceAfterGrant`.
+    ///
+    /// - Returns: whether it expired now.
+    package mutating func expire(now: Timestamp) -> Bool {
+        switch state {
+        case .pending where now >= expires: break
+        case .approved where now >= usableUntil: break
+        default: return false
+        }
+        state = .expired
+        settled = now
+        return true
+    }
+
+    /// Uses the grant, once, for the command it was given for. Everything else refuses.
+    package mutating func consume(digest: [UInt8], now: Timestamp) throws(ApprovalError) {
+        guard state == .approved else { throw .notGranted(state) }
+        guard now < usableUntil else {
+            _ = expire(now: now)
+            throw .notGranted(.expired)
+        }
+        guard Self.isEqual(digest, request.digest) else { throw .otherCommand }
+        state = .consumed
+    }
+
+    /// Seconds a grant stays usable, also past the request's end: the command forwards as soon as it is granted.
+    package static let graceAfterGrant: Int64 = 60
+
+    private var usableUntil: Timestamp { (settled ?? created).advanced(bySeconds: Self.graceAfterGrant) }
+
+    private func open(_ now: Timestamp) throws(ApprovalError) {
+        guard state == .pending else { throw .settled(state) }
+        guard now < expires else { throw .settled(.expired) }
+    }
+
+    /// Who may decide: a person of one of the groups, who neither asked nor is the one asked for.
+    private func admit(_ identity: VerifiedIdentity, _ now: Timestamp) throws(ApprovalError) {
+        let person = identity.principal
+        guard identity.expires > now else { throw .tokenExpired }
+        guard identity.agent.agent == nil, identity.agent.onBehalfOf == nil else { throw .agent }
+        guard person != request.requester else { throw .requester }
+        if let behalf = request.agent.onBehalfOf, Self.names(person, behalf) { throw .actedFor }
+        guard person.isPersonIssuer else { throw .notAPerson }
+        guard person.groups.contains(where: request.terms.groups.contains) else { throw .notInGroups(request.terms.groups) }
+    }
+
+    /// Whether `text`, which tells no issuer, may mean this person.
+    private static func names(_ person: Principal, _ text: String) -> Bool {
+        let text = text.lowercased()
+        return text == person.subject.lowercased() || text == person.name?.lowercased()
+    }
+
+    /// In a time that depends on lengths only.
+    private static func isEqual(_ one: [UInt8], _ other: [UInt8]) -> Bool {
+        guard one.count == other.count, !one.isEmpty else { return false }
+        return zip(one, other).reduce(UInt8(0)) { $0 | $1.0 ^ $1.1 } == 0
+    }
+}

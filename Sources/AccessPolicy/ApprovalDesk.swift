@@ -1,0 +1,139 @@
+package import GatewayCore
+import Synchronization
+
+/// All approvals of one gateway. Any thread may call it; persistence and the clock are the caller's.
+package final class ApprovalDesk: Sendable {
+    /// Told the approval after each change of its state, on the thread that made the change, outside the desk's lock. Two changes made at
+    /// once may be told in either order: the state in the value is what counts.
+    package typealias Observer = @Sendable (Approval) -> Void
+
+    private struct State {
+        var approvals: [RecordID: Approval] = [:]
+        var observers: [RecordID: [Observer]] = [:]
+        var pending = 0
+    }
+
+    private let state = Mutex(State())
+    private let maxPending: Int
+
+    package init(maxPending: Int = 10_000) {
+        self.maxPending = maxPending
+    }
+
+    /// Files a request; the observer lives until the approval can change no more.
+    @discardableResult
+    package func request(
+        id: RecordID, _ request: Approval.Request, now: Timestamp, observer: Observer? = nil
+    ) throws(ApprovalError) -> Approval {
+        try state.withLock { state throws(ApprovalError) in
+            guard state.pending < maxPending else { throw .tooMany(maxPending) }
+            guard state.approvals[id] == nil else { throw .settled(.pending) }
+            let approval = Approval(id: id, request: request, now: now)
+            state.approvals[id] = approval
+            state.pending += 1
+            if let observer { state.observers[id] = [observer] }
+            return approval
+        }
+    }
+
+    /// Adds an observer to an approval that can still change; false when there is none.
+    package func observe(_ id: RecordID, _ observer: @escaping Observer) -> Bool {
+        state.withLock { state in
+            guard let approval = state.approvals[id], approval.state == .pending || approval.state == .approved else { return false }
+            state.observers[id, default: []].append(observer)
+            return true
+        }
+    }
+
+    package func approval(_ id: RecordID) -> Approval? {
+        state.withLock { $0.approvals[id] }
+    }
+
+    /// In the order of making; all states when `state` is nil.
+    package func list(_ wanted: Approval.State? = nil) -> [Approval] {
+        state.withLock { state in state.approvals.values.filter { wanted == nil || $0.state == wanted } }.sorted { $0.id < $1.id }
+    }
+
+    @discardableResult
+    package func approve(_ id: RecordID, by identity: VerifiedIdentity, now: Timestamp) throws(ApprovalError) -> Approval {
+        try change(id) { approval throws(ApprovalError) in try approval.approve(by: identity, now: now) }
+    }
+
+    @discardableResult
+    package func deny(
+        _ id: RecordID, by identity: VerifiedIdentity, reason: String? = nil, now: Timestamp
+    ) throws(ApprovalError) -> Approval {
+        try change(id) { approval throws(ApprovalError) in try approval.deny(by: identity, reason: reason, now: now) }
+    }
+
+    @discardableResult
+    package func withdraw(_ id: RecordID, now: Timestamp) throws(ApprovalError) -> Approval {
+        try change(id) { approval throws(ApprovalError) in try approval.withdraw(now: now) }
+    }
+
+    /// Uses a grant: succeeds at most once for each approval.
+    @discardableResult
+    package func consume(_ id: RecordID, digest: [UInt8], now: Timestamp) throws(ApprovalError) -> Approval {
+        try change(id) { approval throws(ApprovalError) in try approval.consume(digest: digest, now: now) }
+    }
+
+    /// Ends everything whose time is over; call it at least once a second.
+    @discardableResult
+    package func expire(now: Timestamp) -> [Approval] {
+        let ended = state.withLock { state in
+            var ended: [(Approval, [Observer])] = []
+            for (id, present) in state.approvals {
+                var approval = present
+                guard approval.expire(now: now) else { continue }
+                ended.append((approval, Self.store(approval, was: present.state, at: id, &state)))
+            }
+            return ended
+        }
+        for (approval, observers) in ended {
+            for observer in observers { observer(approval) }
+        }
+        return ended.map(\.0).sorted { $0.id < $1.id }
+    }
+
+    /// Forgets what was settled before `time`; call it once the approvals are kept elsewhere.
+    package func forget(settledBefore time: Timestamp) {
+        state.withLock { state in
+            state.approvals = state.approvals.filter { _, approval in
+                approval.state == .pending || approval.state == .approved || (approval.settled ?? approval.created) >= time
+            }
+        }
+    }
+
+    private func change(
+        _ id: RecordID, _ body: (inout Approval) throws(ApprovalError) -> Void
+    ) throws(ApprovalError) -> Approval {
+        let (approval, observers, failure) = state.withLock { state -> (Approval?, [Observer], ApprovalError?) in
+            guard let present = state.approvals[id] else { return (nil, [], .unknown) }
+            var approval = present
+            var failure: ApprovalError?
+            do throws(ApprovalError) {
+                try body(&approval)
+            } catch {
+                failure = error
+            }
+            // A failure may have moved the state too (a grant found expired).
+            guard approval != present else { return (approval, [], failure) }
+            return (approval, Self.store(approval, was: present.state, at: id, &state), failure)
+        }
+        if let approval {
+            for observer in observers { observer(approval) }
+        }
+        if let failure { throw failure }
+        guard let approval else { throw .unknown }
+        return approval
+    }
+
+    /// Puts the changed approval back and returns who is to be told.
+    private static func store(_ approval: Approval, was: Approval.State, at id: RecordID, _ state: inout State) -> [Observer] {
+        state.approvals[id] = approval
+        if was == .pending, approval.state != .pending { state.pending -= 1 }
+        let observers = state.observers[id] ?? []
+        if approval.state != .pending, approval.state != .approved { state.observers[id] = nil }
+        return observers
+    }
+}

@@ -1,0 +1,45 @@
+package import GatewayCore
+
+/// What policy knows of one command, whatever its protocol; a dialect fills it, policy reads nothing else.
+package struct CommandSubject: Sendable {
+    /// Classes of every statement in the command and of all that they carry.
+    package var classes: Set<StatementClass>
+    /// Verbs in words, any case: `DROP TABLE`. COPY comes with its direction: `COPY FROM`, `COPY TO` (client), `COPY TO FILE`…
+    package var verbs: [String]
+    package var reads: [RelationName]
+    package var writes: [RelationName]
+    /// Called functions, folded.
+    package var functions: [String]
+    /// Names of settings that the command changes, folded; an empty name stands for one that cannot be told.
+    package var settings: [String]
+    /// An UPDATE or DELETE without a condition, or a TRUNCATE.
+    package var writesWithoutWhere: Bool
+    /// The command's text as judged and forwarded.
+    package var text: [UInt8]
+    package var notUnderstood: NotUnderstood?
+    package var principal: Principal?
+    package var agent: AgentContext?
+    package var connection: String
+    package var database: String
+
+    package init(
+        classes: Set<StatementClass>, verbs: [String] = [], reads: [RelationName] = [], writes: [RelationName] = [],
+        functions: [String] = [], settings: [String] = [], writesWithoutWhere: Bool = false, text: [UInt8] = [],
+        notUnderstood: NotUnderstood? = nil, principal: Principal? = nil, agent: AgentContext? = nil, connection: String = "",
+        database: String = ""
+    ) {
+        self.classes = classes
+        self.verbs = verbs
+        self.reads = reads
+        self.writes = writes
+        self.functions = functions
+        self.settings = settings
+        self.writesWithoutWhere = writesWithoutWhere
+        self.text = text
+        self.notUnderstood = notUnderstood
+        self.principal = principal
+        self.agent = agent
+        self.connection = connection
+        self.database = database
+    }
+}

@@ -1,0 +1,132 @@
+import Crypto
+package import GatewayCore
+
+/// Problems with the rules of a connection, each with the place of its rule in the list.
+package struct PolicyProblems: Error, Sendable {
+    package var list: [(rule: Int, problem: RuleProblem)]
+}
+
+/// A connection's policy, compiled: immutable, so any thread may ask it, and a change makes a new one.
+package struct PolicySnapshot: Sendable {
+    /// First 16 hexadecimal digits of SHA-256 over the policy's canonical source; entries name it.
+    package let version: String
+    package let notUnderstood: NotUnderstoodPolicy
+    package let isReadOnly: Bool
+    private let guards: [CompiledGuard]
+
+    /// - Parameters:
+    ///   - notUnderstood: nil for the default: block where any control exists, else allow.
+    ///   - hasMasks: whether the connection masks, which is a control too.
+    package init(
+        guards: [GuardRule] = [], readOnly: Bool = false, notUnderstood: NotUnderstoodPolicy? = nil, hasMasks: Bool = false
+    ) throws(PolicyProblems) {
+        var all: [(rule: Int, problem: RuleProblem)] = []
+        var compiled: [CompiledGuard] = []
+        for (index, rule) in guards.enumerated() {
+            var problems: [RuleProblem] = []
+            if let ready = CompiledGuard(rule, problems: &problems) { compiled.append(ready) }
+            if guards[..<index].contains(where: { $0.name == rule.name }) {
+                problems.append(RuleProblem(key: "name", what: "two guards are named `\(rule.name)`", fix: "give each its own name"))
+            }
+            all += problems.map { (index, $0) }
+        }
+        guard all.isEmpty else { throw PolicyProblems(list: all) }
+        self.guards = compiled
+        isReadOnly = readOnly
+        self.notUnderstood = notUnderstood ?? (!guards.isEmpty || readOnly || hasMasks ? .block : .allow)
+        version = Self.version(guards, readOnly, self.notUnderstood)
+    }
+
+    /// The strictest of all that applies; of equally strict rules the first in the file decides the message, and a hold needs all groups'
+    /// terms, so the first's groups with the highest count and the shortest time.
+    package func evaluate(_ subject: CommandSubject) -> Verdict {
+        var verdict = Verdict(kind: .allow, policy: version)
+        if isReadOnly, let change = ReadOnly.objection(to: subject) {
+            Self.take(.block, "read_only", "This connection is read-only, and \(change) could change something.", nil, into: &verdict)
+        }
+        for compiled in guards where compiled.matches(subject) {
+            let rule = compiled.rule
+            let message = rule.message ?? Self.defaultMessage(rule)
+            Self.take(rule.then, rule.name, message, rule.approve, into: &verdict)
+        }
+        if let reason = subject.notUnderstood ?? (subject.classes.contains(.unknown) ? NotUnderstood(message: "unknown statement") : nil) {
+            let message = Self.words(for: reason)
+            switch notUnderstood {
+            case .allow: Self.take(.allow, "not_understood", message, nil, into: &verdict)
+            case .hold(let terms): Self.take(.hold, "not_understood", message, terms, into: &verdict)
+            case .block: Self.take(.block, "not_understood", message, nil, into: &verdict)
+            }
+        }
+        return verdict
+    }
+
+    private static func take(
+        _ kind: VerdictKind, _ name: String, _ message: String, _ terms: HoldTerms?, into verdict: inout Verdict
+    ) {
+        verdict.rules.append(name)
+        if kind > verdict.kind {
+            verdict.kind = kind
+            verdict.message = message
+            verdict.hold = kind == .hold ? terms ?? HoldTerms(groups: []) : nil
+        } else if kind == .hold, verdict.kind == .hold, var hold = verdict.hold, let terms {
+            // Two holds: only people whom both rules trust, as many as the stricter wants, in the shorter time.
+            hold.groups = hold.groups.filter(terms.groups.contains)
+            hold.count = max(hold.count, terms.count)
+            hold.within = min(hold.within, terms.within)
+            if hold.groups.isEmpty {
+                verdict.kind = .block
+                verdict.hold = nil
+                verdict.message = "Rules \(verdict.rules.joined(separator: ", ")) hold this command for different groups, so nobody could approve it."
+            } else {
+                verdict.hold = hold
+            }
+        }
+    }
+
+    private static func defaultMessage(_ rule: GuardRule) -> String {
+        switch rule.then {
+        case .allow: ""
+        case .hold: "Rule \(rule.name) holds this command until it is approved."
+        case .block: "Rule \(rule.name) does not allow this command."
+        }
+    }
+
+    /// What was not understood, where, and which setting changes it.
+    private static func words(for reason: NotUnderstood) -> String {
+        var text = "The command was not understood, so no rule could judge it: \(reason.message)"
+        if let position = reason.position { text += " (at character \(position))" }
+        text += "."
+        if let setting = reason.setting { text += " The setting is \(setting)." }
+        return text
+    }
+
+    private static func version(_ guards: [GuardRule], _ readOnly: Bool, _ notUnderstood: NotUnderstoodPolicy) -> String {
+        // Each part with its length, so that no two policies have one source.
+        var source: [UInt8] = []
+        func put(_ text: String) { source.append(contentsOf: Array("\(text.utf8.count):\(text)".utf8)) }
+        func put(_ terms: HoldTerms?) {
+            put(terms.map { "\($0.count)/\($0.within)/\($0.groups.count)" } ?? "-")
+            for group in terms?.groups ?? [] { put(group) }
+        }
+        put("1")
+        put(readOnly ? "read_only" : "")
+        switch notUnderstood {
+        case .allow: put("allow")
+        case .block: put("block")
+        case .hold(let terms):
+            put("hold")
+            put(terms)
+        }
+        for rule in guards {
+            put(rule.name)
+            put("\(rule.when.statement.count)/\(rule.when.table.count)/\(rule.when.withoutWhere)/\(rule.when.matches != nil)")
+            for text in rule.when.statement + rule.when.table { put(text) }
+            put(rule.when.matches ?? "")
+            put(rule.then.rawValue)
+            put(rule.approve)
+            put(rule.message ?? "")
+        }
+        return String(
+            decoding: SHA256.hash(data: source).prefix(8).flatMap { [UInt8.hexDigit($0 >> 4), UInt8.hexDigit($0 & 0xF)] }, as: UTF8.self)
+    }
+}
