@@ -33,7 +33,7 @@ BAD = [
     ("guard that cannot fire", "    guard: [{{name: g, when: {{statement: [select], without: where, table: []}}, then: block}}]\n",
      [":10"]),
     ("hold without approvers", "    guard: [{{name: g, when: {{statement: [ddl]}}, then: hold}}]\n", ["approve", ":10"]),
-    ("bad expression", "    guard: [{{name: g, when: {{text: '(['}}, then: block}}]\n", [":10"]),
+    ("bad expression", "    guard: [{{name: g, when: {{matches: '(['}}, then: block}}]\n", [":10"]),
     ("path on postgres", "    guard: [{{name: g, when: {{path: /admin}}, then: block}}]\n", ["path", ":10"]),
     ("bad duration", "session: {{max: 8 fortnights}}\n", ["max", ":10"]),
     ("TLS off elsewhere", ("identity", "tls: off\nidentity"), ["tls"]),

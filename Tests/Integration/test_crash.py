@@ -92,7 +92,7 @@ def verify(gateway, clients, turn):
     # Session → sequence numbers: no gap, none twice.
     sequences = {}
     for entry in entries:
-        sequences.setdefault(entry["session"], []).append(entry["sequence"])
+        sequences.setdefault(entry["session"], []).append(entry.get("seq", entry.get("sequence")))
     for session, numbers in sequences.items():
         assert numbers == list(range(numbers[0], numbers[0] + len(numbers))), f"gap in session {session}"
     by_marker = {}

@@ -23,7 +23,7 @@ GUARDS = [
      "approve": {"groups": ["dba"], "count": 1, "within": "15m"}},
     {"name": "quick", "when": {"statement": ["delete"], "table": ["scratch"]}, "then": "hold",
      "approve": {"groups": ["dba"], "count": 1, "within": "2s"}},
-    {"name": "word", "when": {"text": "forbidden_[a-z]+"}, "then": "block", "message": "Not that word."},
+    {"name": "word", "when": {"matches": "forbidden_[a-z]+"}, "then": "block", "message": "Not that word."},
 ]
 MASKS = [
     {"columns": ["customers.ssn"], "with": "redact"},
