@@ -21,8 +21,10 @@ func tests(of name: String, with dependencies: [Target.Dependency] = []) -> Targ
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
 let nioEmbedded = Target.Dependency.product(name: "NIOEmbedded", package: "swift-nio")
+let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
 let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
 let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
+let cryptoExtras = Target.Dependency.product(name: "CryptoExtras", package: "swift-crypto")
 let x509 = Target.Dependency.product(name: "X509", package: "swift-certificates")
 let asn1 = Target.Dependency.product(name: "SwiftASN1", package: "swift-asn1")
 let deque = Target.Dependency.product(name: "DequeModule", package: "swift-collections")
@@ -54,7 +56,7 @@ var targets: [Target] = [
 
     // Storage, identity, secrets.
     floor("AuditStore", on: ["AuditLedger", "GatewayCore", grdb, crypto]),
-    floor("Identity", on: ["GatewayCore", jwtKit, asyncHTTPClient, crypto, nioCore]),
+    floor("Identity", on: ["GatewayCore", jwtKit, asyncHTTPClient, crypto, nioCore, nioHTTP1]),
     floor("CredentialVault", on: ["GatewayCore", crypto]),
     floor(
         "GatewayConfiguration", on: ["GatewayCore", "AccessPolicy", "DataMasking", "CredentialVault", "Identity", yams]),
@@ -98,7 +100,7 @@ var targets: [Target] = [
         of: "PostgresDialect",
         with: ["SessionKernel", "GatewayCore", "SQLAnalysis", "AccessPolicy", "DataMasking", "AuditLedger", nioCore, crypto]),
     tests(of: "AuditStore", with: ["AuditLedger", "GatewayCore", crypto, grdb]),
-    tests(of: "Identity", with: ["GatewayCore", jwtKit, crypto, nioCore, nioPosix]),
+    tests(of: "Identity", with: ["GatewayCore", jwtKit, crypto, cryptoExtras, nioCore, nioPosix]),
     tests(of: "CredentialVault", with: ["GatewayCore", crypto]),
     tests(of: "GatewayConfiguration", with: ["GatewayCore", "AccessPolicy", "DataMasking", "CredentialVault", "Identity"]),
     tests(

@@ -10,6 +10,7 @@ package struct ClientQueue {
         var bytes: ByteBuffer
         var gate: RecordNumber
         var mayWait: Bool
+        var startsMessage: Bool
     }
 
     /// Below this an answer's beginning waits for its end.
@@ -23,11 +24,14 @@ package struct ClientQueue {
 
     package var isEmpty: Bool { items.isEmpty }
 
+    /// Whether what was released so far ends where the first item that waits begins a message.
+    package var startsMessage: Bool { items.first?.startsMessage ?? true }
+
     /// Appends `bytes`, to be released once record `gate` is durable.
-    package mutating func append(_ bytes: ByteBuffer, gate: RecordNumber, mayWait: Bool = false) {
+    package mutating func append(_ bytes: ByteBuffer, gate: RecordNumber, mayWait: Bool = false, startsMessage: Bool = true) {
         guard bytes.readableBytes > 0 else { return }
         byteCount += bytes.readableBytes
-        items.append(Item(bytes: bytes, gate: gate, mayWait: mayWait))
+        items.append(Item(bytes: bytes, gate: gate, mayWait: mayWait, startsMessage: startsMessage))
     }
 
     /// Takes what may go now, in order.

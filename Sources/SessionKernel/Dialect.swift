@@ -14,7 +14,7 @@ package import SQLAnalysis
 ///
 /// Every length is checked against `limits` before it is allocated, arithmetic is overflow-checked, and what cannot be
 /// right throws a `DialectFault`, which ends this session only.
-package protocol Dialect {
+package protocol Dialect: SendableMetatype {
     // MARK: The client's side
 
     /// Frames bytes from the client. Bytes of an unfinished message stay inside the dialect.
@@ -38,6 +38,7 @@ package protocol Dialect {
     mutating func targetTLSEstablished(channelBinding: [UInt8]?) throws(DialectFault) -> ByteBuffer
 
     /// Matches bytes from the target. After a `.lookup` event nothing more is consumed until `resume`.
+    /// Of the chunks that one call emits only the last may end inside a message; `isAtBoundary` then says so.
     mutating func receive(fromTarget bytes: ByteBuffer, into events: inout [TargetEvent]) throws(DialectFault)
 
     /// Answers the last `.lookup` event; goes on with the bytes kept meanwhile.
@@ -123,7 +124,8 @@ package enum Submission {
 
 /// How a protocol carries out a refusal.
 package enum RefusalPlan {
-    /// The client gets these bytes; the target hears nothing.
+    /// The client gets these bytes at once; the target hears nothing. Only when no answer is outstanding: else the dialect
+    /// drops and passes the refusal on itself, behind the answers before it.
     case reply(ByteBuffer)
     /// The target gets `bytes`, a statement of the gateway's own that fails, so that the target itself ends the transaction
     /// and keeps the order of answers; the dialect puts the refusal in place of the target's error. Recorded as its own.

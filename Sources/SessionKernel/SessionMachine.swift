@@ -54,6 +54,22 @@ package struct SessionMachine<D: Dialect> {
             case .carry, .end: 0
             }
         }
+
+        /// A command or what stands for one.
+        var isOfCommand: Bool {
+            switch self {
+            case .command, .refusal, .substitute: true
+            case .carry, .inputChunk, .end: false
+            }
+        }
+
+        var byteCount: Int {
+            switch self {
+            case .command(let command, _), .refusal(let command, _, _): command.bytes.readableBytes
+            case .substitute(let bytes, _), .carry(let bytes, _), .inputChunk(let bytes, _, _): bytes.readableBytes
+            case .end: 0
+            }
+        }
     }
 
     /// An exchange from its verdict to its outcome.
@@ -101,6 +117,7 @@ package struct SessionMachine<D: Dialect> {
     private var incomingBytes = 0
     private var head = Head.fresh
     private var decided: Deque<Decided> = []
+    private var decidedBytes = 0
     /// When commands came that are decided but not forwarded, for the timings of their outcome.
     private var received: [ExchangeID: UInt64] = [:]
     private var open: [ExchangeID: Exchange] = [:]
@@ -118,6 +135,10 @@ package struct SessionMachine<D: Dialect> {
     private var clientIsGone = false
     private var targetIsGone = true
     private var clientSaidGoodbye = false
+    private var targetWasBidFarewell = false
+    /// Whether the next chunk of an answer begins a message; false in the middle of a streamed one.
+    private var nextChunkStartsMessage = true
+    private var lastExchange = ExchangeID(0)
     private var readsClient = true
     private var readsTarget = true
     /// Set when the proof of identity ran out: new commands are refused with it, open work may end.
@@ -136,7 +157,7 @@ package struct SessionMachine<D: Dialect> {
 
     /// A connection was accepted: sign-in must follow in `signInSeconds`.
     package mutating func started(signInSeconds: Int) -> [SessionAction] {
-        actions.append(.startTimer(.signIn, seconds: signInSeconds))
+        if phase == .connecting { actions.append(.startTimer(.signIn, seconds: signInSeconds)) }
         return finish()
     }
 
@@ -228,6 +249,7 @@ package struct SessionMachine<D: Dialect> {
 
     package mutating func targetBytes(_ bytes: ByteBuffer) -> [SessionAction] {
         guard phase == .dialling || phase == .open else { return [] }
+        nextChunkStartsMessage = dialect.isAtBoundary
         do throws(DialectFault) {
             try dialect.receive(fromTarget: bytes, into: &targetEvents)
         } catch {
@@ -246,6 +268,7 @@ package struct SessionMachine<D: Dialect> {
 
     package mutating func targetClosed() -> [SessionAction] {
         targetIsGone = true
+        if targetWasBidFarewell { terminate(.clientLeft, nil) }
         terminate(
             .targetLeft, Refusal(code: "08006", message: "The target closed the connection.", hint: "Connect again."))
         return finish()
@@ -254,6 +277,7 @@ package struct SessionMachine<D: Dialect> {
     package mutating func lookedUp(_ answer: LookupAnswer) -> [SessionAction] {
         guard isLookingUp, phase == .open else { return finish() }
         isLookingUp = false
+        nextChunkStartsMessage = dialect.isAtBoundary
         do throws(DialectFault) {
             try dialect.resume(with: answer, into: &targetEvents)
         } catch {
@@ -283,9 +307,12 @@ package struct SessionMachine<D: Dialect> {
     }
 
     package mutating func approvalOpened(_ id: ExchangeID, _ approval: RecordID) -> [SessionAction] {
-        guard phase == .open, case .held(let assessment, let verdict, let record, .asked) = head, headCommand(id) != nil else {
+        guard phase == .open, case .held(let assessment, let verdict, let record, let state) = head, headCommand(id) != nil else {
+            // Nobody waits any more; a withdrawal that came before this could not name the approval yet.
+            actions.append(.withdrawApproval(id))
             return finish()
         }
+        guard case .asked = state else { return finish() }
         head = .held(assessment, verdict, record: record, .open(approval))
         notifyHeldClient()
         return finish()
@@ -321,21 +348,34 @@ package struct SessionMachine<D: Dialect> {
         guard phase == .open else { return finish() }
         if !open.isEmpty {
             cancelTarget()
-        } else if let index = decided.firstIndex(where: { if case .command = $0 { true } else { false } }),
-            case .command(let command, let gate) = decided[index]
-        {
-            decided[index] = .refusal(command, Refusals.cancelled, gate: max(gate, recordCancelled(command)))
-        } else if case .command(let command, _) = incoming.first {
-            switch head {
-            case .fresh: break
-            case .analysing, .judging, .held:
-                stopHolding(withdraw: true)
-                actions.append(.stopTimer(.verdict))
-                popHead()
-                decided.append(.refusal(command, Refusals.cancelled, gate: recordCancelled(command)))
+        } else if let index = decided.firstIndex(where: \.isOfCommand) {
+            // Anything but a command is a refusal on its way: that ends what the client waits for, and what follows is not meant.
+            if case .command(let command, let gate) = decided[index] {
+                decided[index] = .refusal(command, Refusals.cancelled, gate: max(gate, recordCancelled(command)))
             }
+        } else if case .command(let command, _) = incoming.first, let number = cancelHead() {
+            popHead()
+            enqueue(.refusal(command, Refusals.cancelled, gate: number))
         }
         return finish()
+    }
+
+    /// Stops whatever the head waits for and records that it was cancelled; nil when there is nothing to cancel.
+    private mutating func cancelHead() -> RecordNumber? {
+        guard case .command(let command, _) = incoming.first else { return nil }
+        switch head {
+        case .fresh:
+            return nil
+        case .analysing:
+            actions.append(.stopTimer(.verdict))
+            return recordCancelled(command, dialect.assess(command, analysis: nil))
+        case .judging(let assessment):
+            actions.append(.stopTimer(.verdict))
+            return recordCancelled(command, assessment)
+        case .held:
+            stopHolding(withdraw: true)
+            return recordCancelled(command)
+        }
     }
 
     /// The cancel's own connection was closed by the target: what was to be hit was hit.
@@ -348,7 +388,7 @@ package struct SessionMachine<D: Dialect> {
 
     /// Every record up to `number` is as safe as the session's durability asks.
     package mutating func durable(through number: RecordNumber) -> [SessionAction] {
-        guard number > durable else { return [] }
+        guard number > durable, phase != .closed else { return [] }
         guard number <= lastRecord else {
             poison("durable(\(number)) but only \(lastRecord) records were made")
             return finish()
@@ -369,15 +409,23 @@ package struct SessionMachine<D: Dialect> {
     /// Nothing can be recorded any more: nothing passes any more (P3).
     package mutating func ledgerFailed() -> [SessionAction] {
         guard phase != .closed, phase != .sealing else { return finish() }
+        let failedIn = phase
+        // Words may follow only where the bytes that the client has got so far end a message.
+        let mayFollow = toClient.isEmpty || toClient.startsMessage
         end = end ?? .ledger
-        phase = .sealing
         stopHolding(withdraw: true)
+        phase = .sealing
         toClient.discard()
         decided.removeAll()
+        decidedBytes = 0
         dropIncoming()
         if !open.isEmpty { cancelTarget() }
         open.removeAll()
-        toClient.append(dialect.abort(Refusals.ledgerFailed), gate: 0)
+        switch failedIn {
+        case .connecting, .signingIn: toClient.append(dialect.refuseSignIn(Refusals.ledgerFailed), gate: 0)
+        case .dialling, .open: if mayFollow { toClient.append(dialect.abort(Refusals.ledgerFailed), gate: 0) }
+        case .draining, .sealing, .closed: break
+        }
         actions.append(.startTimer(.drain, seconds: Self.drainSeconds))
         return finish()
     }
@@ -418,7 +466,8 @@ package struct SessionMachine<D: Dialect> {
             case .fresh, .held: break
             }
         case .approval:
-            if case .command(let command, _) = incoming.first, case .held = head {
+            if case .command(let command, _) = incoming.first, case .held(_, _, _, let state) = head {
+                if case .unasked = state { break }
                 actions.append(.withdrawApproval(command.id))
                 return approvalDecided(command.id, .expired)
             }
@@ -447,7 +496,7 @@ package struct SessionMachine<D: Dialect> {
     }
 
     private mutating func take(_ event: ClientEvent) {
-        guard phase != .draining, phase != .sealing, phase != .closed else { return }
+        guard phase != .draining, phase != .sealing, phase != .closed, !clientSaidGoodbye else { return }
         switch event {
         case .reply(let bytes):
             toClient.append(bytes, gate: 0)
@@ -464,6 +513,8 @@ package struct SessionMachine<D: Dialect> {
             actions.append(.cancelOther(key: key))
             close(.clientLeft)
         case .command(let command):
+            guard command.id > lastExchange else { return poison("exchange \(command.id.number) out of order") }
+            lastExchange = command.id
             push(.command(command, receivedAt: now))
         case .carry(let bytes, let id):
             push(.carry(bytes, of: id))
@@ -471,12 +522,8 @@ package struct SessionMachine<D: Dialect> {
             push(.inputChunk(bytes, of: id))
         case .end:
             clientSaidGoodbye = true
-            if phase == .open {
-                push(.end)
-                if case .held = head { terminate(.clientLeft, nil) }
-            } else {
-                terminate(.clientLeft, nil)
-            }
+            guard phase == .open else { return terminate(.clientLeft, nil) }
+            if case .held = head { abandonHeld() } else { push(.end) }
         }
     }
 
@@ -496,6 +543,15 @@ package struct SessionMachine<D: Dialect> {
         head = .fresh
     }
 
+    private mutating func enqueue(_ item: Decided) {
+        decidedBytes += item.byteCount
+        decided.append(item)
+    }
+
+    private mutating func dequeue() {
+        if let item = decided.popFirst() { decidedBytes -= item.byteCount }
+    }
+
     private func headCommand(_ id: ExchangeID) -> (Command, UInt64)? {
         guard case .command(let command, let receivedAt) = incoming.first, command.id == id else { return nil }
         return (command, receivedAt)
@@ -510,14 +566,14 @@ package struct SessionMachine<D: Dialect> {
             switch item {
             case .carry(let bytes, let id):
                 popHead()
-                decided.append(.carry(bytes, of: id))
+                enqueue(.carry(bytes, of: id))
             case .inputChunk(let bytes, let id):
                 popHead()
                 let number = recordChunk(bytes, of: id, .input)
-                decided.append(.inputChunk(bytes, of: id, gate: durability == .strict ? number : 0))
+                enqueue(.inputChunk(bytes, of: id, gate: durability == .strict ? number : 0))
             case .end:
                 popHead()
-                decided.append(.end)
+                enqueue(.end)
             case .command(let command, let receivedAt):
                 guard case .fresh = head else { return }
                 if let text = command.text {
@@ -581,14 +637,14 @@ package struct SessionMachine<D: Dialect> {
     private mutating func allow(_ command: Command, _ receivedAt: UInt64, gate: RecordNumber) {
         popHead()
         received[command.id] = receivedAt
-        decided.append(.command(command, gate: gate))
+        enqueue(.command(command, gate: gate))
     }
 
     private mutating func refuse(_ command: Command, _ refusal: Refusal, _ draft: EntryDraft) {
         var draft = draft
         draft.outcome = Outcome(kind: .blocked, code: refusal.code)
         popHead()
-        decided.append(.refusal(command, refusal, gate: record(draft)))
+        enqueue(.refusal(command, refusal, gate: record(draft)))
     }
 
     private static func judgeFailed(_ message: String) -> Verdict {
@@ -598,7 +654,7 @@ package struct SessionMachine<D: Dialect> {
     // MARK: - Holding
 
     private mutating func askForApproval(_ command: Command, _ assessment: Assessment, _ verdict: Verdict, _ record: RecordNumber) {
-        guard !clientSaidGoodbye else { return terminate(.clientLeft, nil) }
+        guard !clientSaidGoodbye else { return abandonHeld() }
         let terms = verdict.hold ?? HoldTerms(groups: [])
         head = .held(assessment, verdict, record: record, .asked)
         actions.append(
@@ -611,6 +667,13 @@ package struct SessionMachine<D: Dialect> {
                     subject: assessment.subject)))
         actions.append(.startTimer(.approval, seconds: terms.within))
         actions.append(.startTimer(.notice, seconds: Self.noticeSeconds))
+    }
+
+    /// The client said goodbye to a held command: it and what follows never run; what runs already may end.
+    private mutating func abandonHeld() {
+        _ = cancelHead()
+        dropIncoming()
+        enqueue(.end)
     }
 
     private mutating func notifyHeldClient() {
@@ -643,7 +706,7 @@ package struct SessionMachine<D: Dialect> {
             switch item {
             case .command(let command, _):
                 if case .inFlight = cancel { return }
-                decided.removeFirst()
+                dequeue()
                 let receivedAt = received.removeValue(forKey: command.id) ?? now
                 guard let bytes = dialect.submit(.command(command)) else {
                     settle(command.id, Outcome(kind: .skipped), Exchange(receivedAt: receivedAt))
@@ -656,7 +719,7 @@ package struct SessionMachine<D: Dialect> {
                 sendToTarget(bytes)
             case .refusal(let command, let refusal, _):
                 if case .inFlight = cancel { return }
-                decided.removeFirst()
+                dequeue()
                 received[command.id] = nil
                 switch dialect.refuse(command, refusal) {
                 case .reply(let bytes): toClient.append(bytes, gate: 0)
@@ -665,25 +728,35 @@ package struct SessionMachine<D: Dialect> {
                     var draft = EntryDraft(.commandSubstituted, exchange: command.id.number)
                     draft.content = [ContentItem(.text, text)]
                     decided.prepend(.substitute(bytes, gate: record(draft)))
+                    decidedBytes += bytes.readableBytes
                 }
             case .substitute(let bytes, _):
-                decided.removeFirst()
+                if case .inFlight = cancel { return }
+                dequeue()
                 sendToTarget(bytes)
             case .carry(let bytes, let id):
-                decided.removeFirst()
+                dequeue()
                 guard let bytes = dialect.submit(.carry(bytes, of: id)) else { continue }
                 if let id { open[id]?.bytesIn += bytes.readableBytes }
                 sendToTarget(bytes)
             case .inputChunk(let bytes, let id, _):
-                decided.removeFirst()
+                dequeue()
                 guard let bytes = dialect.submit(.inputChunk(bytes, of: id)) else { continue }
                 open[id]?.bytesIn += bytes.readableBytes
                 sendToTarget(bytes)
             case .end:
-                decided.removeFirst()
+                // What came before it runs to its end, as without a gateway; the target ends by itself should no answer come.
+                guard open.isEmpty else { return sayFarewell() }
+                dequeue()
                 terminate(.clientLeft, nil)
             }
         }
+    }
+
+    private mutating func sayFarewell() {
+        guard !targetWasBidFarewell else { return }
+        targetWasBidFarewell = true
+        sendToTarget(dialect.farewell())
     }
 
     private mutating func cancelTarget() {
@@ -713,16 +786,19 @@ package struct SessionMachine<D: Dialect> {
             actions.append(.stopTimer(.signIn))
             toClient.append(greeting, gate: lastRecord)
         case .chunk(let bytes, let id, let rows):
+            let startsMessage = nextChunkStartsMessage
+            nextChunkStartsMessage = true
+            if let id, open[id] == nil { return poison("an answer for exchange \(id.number), which is not open") }
             let number = recordChunk(bytes, of: id, .answer)
             if let id {
-                guard open[id] != nil else { return poison("an answer for exchange \(id.number), which is not open") }
                 open[id]?.bytesOut += bytes.readableBytes
                 open[id]?.rows += rows
                 if sessionLimits.rows > 0, let total = open[id]?.rows, total > sessionLimits.rows {
-                    return terminate(.limit, Refusals.tooManyRows(sessionLimits.rows))
+                    return terminate(.limit, Refusals.tooManyRows(sessionLimits.rows), inWords: startsMessage)
                 }
             }
-            toClient.append(bytes, gate: durability == .strict ? number : 0, mayWait: id != nil)
+            toClient.append(
+                bytes, gate: durability == .strict ? number : 0, mayWait: id != nil, startsMessage: startsMessage)
         case .pass(let bytes):
             toClient.append(bytes, gate: 0)
         case .outcome(let bytes, let id, let outcome):
@@ -759,8 +835,15 @@ package struct SessionMachine<D: Dialect> {
         end > start ? Int(clamping: (end - start) / 1000) : 0
     }
 
-    private mutating func recordCancelled(_ command: Command) -> RecordNumber {
+    /// `assessment` is set when no entry holds the command yet.
+    private mutating func recordCancelled(_ command: Command, _ assessment: Assessment? = nil) -> RecordNumber {
         var draft = EntryDraft(.commandOutcome, exchange: command.id.number)
+        if let assessment {
+            draft.classes = assessment.classes
+            draft.verb = assessment.verb
+            draft.objects = assessment.objects
+            draft.content = assessment.content
+        }
         draft.outcome = Outcome(kind: .cancelled, code: Refusals.cancelled.code)
         return record(draft)
     }
@@ -808,7 +891,8 @@ package struct SessionMachine<D: Dialect> {
     private static var noticeSeconds: Int { 30 }
 
     /// Ends the session for good: withdraws what waits, cancels what runs, records how everything ended.
-    private mutating func terminate(_ reason: SessionEnd, _ refusal: Refusal?) {
+    /// `inWords` is false where the client has got half a message.
+    private mutating func terminate(_ reason: SessionEnd, _ refusal: Refusal?, inWords: Bool = true) {
         switch phase {
         case .draining, .sealing, .closed: return
         case .connecting, .signingIn:
@@ -816,18 +900,15 @@ package struct SessionMachine<D: Dialect> {
             return close(reason)
         case .dialling, .open: break
         }
-        stopHolding(withdraw: true)
-        if case .command(let command, _) = incoming.first, case .held = head {
-            _ = recordCancelled(command)
-        }
+        _ = cancelHead()
         for case .command(let command, _) in decided { _ = recordCancelled(command) }
         if !open.isEmpty { cancelTarget() }
         for (id, exchange) in open.sorted(by: { $0.key < $1.key }) {
             settle(id, Outcome(kind: .interrupted, code: refusal?.code), exchange)
         }
         open.removeAll()
-        if let refusal { toClient.append(dialect.abort(refusal), gate: 0) }
-        if !targetIsGone, case .none = cancel { actions.append(.sendToTarget(dialect.farewell())) }
+        if let refusal, inWords { toClient.append(dialect.abort(refusal), gate: 0) }
+        if case .none = cancel { sayFarewell() }
         var draft = EntryDraft(.sessionClose)
         draft.reasonCode = reason.rawValue
         _ = record(draft)
@@ -838,6 +919,7 @@ package struct SessionMachine<D: Dialect> {
         guard phase != .closed else { return }
         end = end ?? reason
         decided.removeAll()
+        decidedBytes = 0
         received.removeAll()
         dropIncoming()
         phase = .draining
@@ -891,7 +973,7 @@ package struct SessionMachine<D: Dialect> {
             switch phase {
             case .connecting: true
             case .open:
-                incomingBytes < limits.pipelineBytes && incoming.count < limits.pipelineItems && targetIsWritable
+                incomingBytes + decidedBytes < limits.pipelineBytes && incoming.count < limits.pipelineItems && targetIsWritable
                     && unsyncedBytes < sessionLimits.unsyncedBytes && decided.count < limits.pipelineItems
             case .signingIn, .dialling, .draining, .sealing, .closed: false
             }

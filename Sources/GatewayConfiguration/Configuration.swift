@@ -1,0 +1,178 @@
+package import AccessPolicy
+package import CredentialVault
+package import DataMasking
+package import Identity
+
+/// The whole configuration, checked: what a gateway runs by. Paths are absolute, durations in seconds, sizes in bytes.
+package struct Configuration: Sendable {
+    /// The file it was read from, for messages.
+    package var file: String
+    package var data: String
+    package var listen = ListenConfiguration()
+    package var tls = TLSConfiguration.auto
+    package var issuers: [IssuerConfiguration] = []
+    /// The embedded issuer is on.
+    package var localIssuer = false
+    package var roles = RolesConfiguration()
+    package var session = SessionLife()
+    package var durability = DurabilityLevel.command
+    package var vaultKey: VaultKeySource
+    /// The log's name; kept for the Merkle log.
+    package var origin: String?
+    package var maximumSessions = 1000
+    /// Seconds for TLS and sign-in together.
+    package var signInSeconds = 30
+    package var connections: [ConnectionConfiguration] = []
+
+    package init(file: String, data: String, vaultKey: VaultKeySource) {
+        self.file = file
+        self.data = data
+        self.vaultKey = vaultKey
+    }
+}
+
+/// An address to listen on or to reach.
+package struct Endpoint: Sendable, Hashable, CustomStringConvertible {
+    package var host: String
+    package var port: Int
+
+    package init(host: String, port: Int) {
+        self.host = host
+        self.port = port
+    }
+
+    package var description: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
+
+    /// 127.0.0.0/8, ::1 or `localhost`.
+    package var isLoopback: Bool {
+        if host == "localhost" || host == "::1" { return true }
+        let octets = host.split(separator: ".", omittingEmptySubsequences: false).compactMap { UInt8($0) }
+        return octets.count == 4 && octets[0] == 127
+    }
+}
+
+package struct ListenConfiguration: Sendable, Hashable {
+    package var postgres: Endpoint?
+    package var console: Endpoint?
+
+    package init(postgres: Endpoint? = nil, console: Endpoint? = nil) {
+        self.postgres = postgres
+        self.console = console
+    }
+}
+
+package enum TLSConfiguration: Sendable, Hashable {
+    /// Self-signed, made once under `data/tls`.
+    case auto
+    /// Loopback only.
+    case off
+    case files(certificate: String, key: String)
+}
+
+package enum DurabilityLevel: String, Sendable, CaseIterable {
+    case strict
+    case command
+    case relaxed
+}
+
+/// Who holds which role; only principals of `people: true` issuers can.
+package struct RolesConfiguration: Sendable, Hashable {
+    package var admin = AccessList()
+    package var auditor = AccessList()
+    package var approver = AccessList()
+
+    package init() {}
+}
+
+/// A registered target with all that decides about it.
+package struct ConnectionConfiguration: Sendable {
+    package enum Databases: Sendable, Hashable {
+        /// The target's own only.
+        case own
+        case list([String])
+        case any
+    }
+
+    package var name: String
+    /// The protocol: `postgres`.
+    package var kind: String
+    package var target: TargetConfiguration
+    package var databases = Databases.own
+    package var credential: CredentialConfiguration
+    package var access = AccessList()
+    package var labels: [String: String] = [:]
+    package var masks: [MaskRule] = []
+    package var guards: [GuardRule] = []
+    package var notUnderstood: NotUnderstoodPolicy?
+    package var isReadOnly = false
+    package var limits = LimitsConfiguration()
+
+    package init(name: String, kind: String, target: TargetConfiguration, credential: CredentialConfiguration) {
+        self.name = name
+        self.kind = kind
+        self.target = target
+        self.credential = credential
+    }
+
+    /// Whether a client may name `database`.
+    package func allows(database: String) -> Bool {
+        switch databases {
+        case .own: database == target.database
+        case .list(let names): database == target.database || names.contains(database)
+        case .any: true
+        }
+    }
+}
+
+package struct TargetConfiguration: Sendable, Hashable {
+    /// As in libpq's sslmode.
+    package enum TLSMode: String, Sendable, CaseIterable {
+        case disable
+        case prefer
+        case require
+        case verifyCA = "verify-ca"
+        case verifyFull = "verify-full"
+    }
+
+    package var host: String
+    package var port: Int
+    package var database: String
+    package var tls: TLSMode
+    /// A PEM file with the authorities to trust; nil for the system's.
+    package var authority: String?
+
+    package init(host: String, port: Int, database: String, tls: TLSMode, authority: String? = nil) {
+        self.host = host
+        self.port = port
+        self.database = database
+        self.tls = tls
+        self.authority = authority
+    }
+}
+
+package struct CredentialConfiguration: Sendable {
+    package var username: String
+    package var password: SecretReference?
+
+    package init(username: String, password: SecretReference?) {
+        self.username = username
+        self.password = password
+    }
+}
+
+/// Bounds of a connection's sessions; nil leaves the default.
+package struct LimitsConfiguration: Sendable, Hashable {
+    package var rows: Int?
+    package var seconds: Int?
+    /// Largest command that is judged.
+    package var command: Int?
+    package var tokens: Int?
+    package var nesting: Int?
+    package var message: Int?
+    package var row: Int?
+    package var pipeline: Int?
+    /// `record.responses_max`.
+    package var responses: Int?
+
+    package init() {}
+}

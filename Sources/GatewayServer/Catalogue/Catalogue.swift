@@ -1,0 +1,212 @@
+import DataMasking
+import GatewayCore
+import NIOCore
+import SessionKernel
+
+/// What one database says of its columns, asked over a connection of the gateway's own and kept for a while.
+///
+/// Confined to one event loop. Anything that cannot be answered is answered with nil, which the masks take as unknown.
+final class Catalogue {
+    private struct Known {
+        var columns: [LookupRequest.ColumnReference: LookupAnswer.Column] = [:]
+        var relations: [LookupRequest: LookupAnswer] = [:]
+        var since = NIODeadline.now()
+    }
+
+    /// Tables change without the gateway seeing it, too.
+    private static let freshness = TimeAmount.seconds(60)
+    private static let viewDepth = 16
+
+    private let eventLoop: any EventLoop
+    private let connect: () -> EventLoopFuture<NIOLoopBound<CatalogueConnection>>
+    private var connection: EventLoopFuture<NIOLoopBound<CatalogueConnection>>?
+    private var known = Known()
+    private var epoch = 0
+
+    init(eventLoop: any EventLoop, connect: @escaping () -> EventLoopFuture<NIOLoopBound<CatalogueConnection>>) {
+        self.eventLoop = eventLoop
+        self.connect = connect
+    }
+
+    /// Forgets everything: the schema has changed, or may have.
+    func void() {
+        known = Known()
+        epoch += 1
+    }
+
+    func close() {
+        connection?.assumeIsolated().whenSuccess { $0.value.close() }
+        connection = nil
+    }
+
+    func answer(_ request: LookupRequest) -> EventLoopFuture<LookupAnswer> {
+        if NIODeadline.now() - known.since > Self.freshness { void() }
+        switch request {
+        case .columns(let references):
+            return columns(references).map { LookupAnswer(columns: $0) }
+        case .relation(let name, let columns, let searchPath):
+            if let answer = known.relations[request] { return eventLoop.makeSucceededFuture(answer) }
+            let asked = epoch
+            return relation(name, columns, searchPath).assumeIsolated().map { answer in
+                if self.epoch == asked { self.known.relations[request] = answer }
+                return answer
+            }.nonisolated()
+        case .query(let text):
+            return query(text)
+        }
+    }
+
+    // MARK: - Questions
+
+    private func columns(_ references: [LookupRequest.ColumnReference]) -> EventLoopFuture<[LookupAnswer.Column]> {
+        let wanted = Set(references).filter { $0.table != 0 && $0.attribute > 0 && known.columns[$0] == nil }
+        let asked = epoch
+        return resolve(wanted, depth: 0).assumeIsolated().map { found in
+            if self.epoch == asked { self.known.columns.merge(found) { _, new in new } }
+            return references.map { reference in
+                found[reference] ?? self.known.columns[reference]
+                    ?? LookupAnswer.Column(name: "", origins: [reference.table == 0 ? .computed : .unknown], type: 0)
+            }
+        }.nonisolated()
+    }
+
+    /// Base columns, and those of views by way of what they select from.
+    private func resolve(
+        _ references: Set<LookupRequest.ColumnReference>, depth: Int
+    ) -> EventLoopFuture<[LookupRequest.ColumnReference: LookupAnswer.Column]> {
+        guard !references.isEmpty, depth < Self.viewDepth else { return eventLoop.makeSucceededFuture([:]) }
+        let pairs = references.map { "(\($0.table)::oid,\($0.attribute)::int2)" }.joined(separator: ",")
+        let text = """
+            SELECT a.attrelid, a.attnum, a.attname, a.atttypid, n.nspname, c.relname, c.relkind,
+              CASE WHEN c.relkind IN ('v','m') THEN (SELECT r.ev_action::pg_catalog.text FROM pg_catalog.pg_rewrite r
+                WHERE r.ev_class = c.oid AND r.rulename = '_RETURN') END,
+              CASE WHEN c.relkind IN ('v','m') THEN (SELECT pg_catalog.string_agg(d.refobjid || ':' || d.refobjsubid, ',')
+                FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_rewrite r ON d.objid = r.oid
+                WHERE r.ev_class = c.oid AND d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass
+                  AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.refobjsubid > 0 AND d.refobjid <> c.oid) END,
+              (WITH RECURSIVE up(oid) AS (SELECT i.inhparent FROM pg_catalog.pg_inherits i WHERE i.inhrelid = c.oid
+                 UNION SELECT i.inhparent FROM pg_catalog.pg_inherits i JOIN up ON i.inhrelid = up.oid)
+               SELECT pg_catalog.string_agg(pn.nspname || E'\\x01' || p.relname, E'\\x02') FROM up
+                 JOIN pg_catalog.pg_class p ON p.oid = up.oid JOIN pg_catalog.pg_namespace pn ON pn.oid = p.relnamespace)
+            FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
+              JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+            WHERE (a.attrelid, a.attnum) IN (\(pairs)) AND NOT a.attisdropped
+            """
+        return ask(text).assumeIsolated().flatMap { rows in
+            var found: [LookupRequest.ColumnReference: LookupAnswer.Column] = [:]
+            var beneath: [LookupRequest.ColumnReference: [LookupRequest.ColumnReference]] = [:]
+            for row in rows {
+                guard row.count == 10, let table = row[0].flatMap({ UInt32($0) }), let attribute = row[1].flatMap({ Int16($0) }),
+                    let name = row[2], let type = row[3].flatMap({ UInt32($0) }), let schema = row[4], let relation = row[5]
+                else { continue }
+                let reference = LookupRequest.ColumnReference(table: table, attribute: attribute)
+                var origins: [ColumnOrigin] = [.column(schema: schema, table: relation, column: name)]
+                for parent in (row[9] ?? "").split(separator: "\u{2}") {
+                    let parts = parent.split(separator: "\u{1}", maxSplits: 1)
+                    if parts.count == 2 { origins.append(.column(schema: String(parts[0]), table: String(parts[1]), column: name)) }
+                }
+                found[reference] = LookupAnswer.Column(name: name, origins: origins, type: type)
+                guard row[6] == "v" || row[6] == "m" else { continue }
+                let definition = ViewDefinition(nodeTree: (row[7] ?? "").utf8)
+                if let origin = definition.origins[attribute] {
+                    beneath[reference] = [LookupRequest.ColumnReference(table: origin.table, attribute: origin.attribute)]
+                } else {
+                    // Computed: it may carry anything that the view reads.
+                    beneath[reference] = (row[8] ?? "").split(separator: ",").compactMap { pair in
+                        let parts = pair.split(separator: ":")
+                        guard parts.count == 2, let table = UInt32(parts[0]), let attribute = Int16(parts[1]) else { return nil }
+                        return LookupRequest.ColumnReference(table: table, attribute: attribute)
+                    }
+                }
+            }
+            let (resolved, views) = (found, beneath)
+            return self.resolve(Set(views.values.joined()), depth: depth + 1).map { deeper in
+                var found = resolved
+                for (reference, columns) in views {
+                    for column in columns {
+                        found[reference]?.origins.append(contentsOf: deeper[column]?.origins ?? [.unknown])
+                    }
+                }
+                return found
+            }
+        }.nonisolated()
+    }
+
+    private func relation(_ name: RelationName, _ columns: [String], _ searchPath: String?) -> EventLoopFuture<LookupAnswer> {
+        let quoted = (name.schema.isEmpty ? "" : Self.identifier(name.schema) + ".") + Self.identifier(name.name)
+        let text = """
+            SELECT a.attrelid, a.attnum, a.attname FROM pg_catalog.pg_attribute a
+            WHERE a.attrelid = pg_catalog.to_regclass(\(Self.literal(quoted))) AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum
+            """
+        return withSearchPath(searchPath, text).assumeIsolated().flatMap { rows in
+            var references: [String: LookupRequest.ColumnReference] = [:]
+            var order: [LookupRequest.ColumnReference] = []
+            for row in rows {
+                guard row.count == 3, let table = row[0].flatMap({ UInt32($0) }), let attribute = row[1].flatMap({ Int16($0) }),
+                    let name = row[2]
+                else { continue }
+                let reference = LookupRequest.ColumnReference(table: table, attribute: attribute)
+                references[name] = reference
+                order.append(reference)
+            }
+            let wanted = columns.isEmpty ? order : columns.compactMap { references[$0] }
+            guard !wanted.isEmpty, columns.isEmpty || wanted.count == columns.count else {
+                return self.eventLoop.makeSucceededFuture(LookupAnswer(columns: nil))
+            }
+            return self.columns(wanted).map { LookupAnswer(columns: $0) }
+        }.nonisolated()
+    }
+
+    /// Only described, never run: parsing looks names up and plans nothing.
+    private func query(_ text: [UInt8]) -> EventLoopFuture<LookupAnswer> {
+        connected().assumeIsolated().flatMap { $0.value.describe(text) }.flatMap { described in
+            self.columns(described.map(\.reference)).map { columns in
+                LookupAnswer(
+                    columns: zip(described, columns).map { described, column in
+                        LookupAnswer.Column(name: described.name, origins: column.origins, type: described.type)
+                    })
+            }
+        }.nonisolated()
+    }
+
+    // MARK: - The connection
+
+    private func ask(_ text: String) -> EventLoopFuture<[[String?]]> {
+        connected().assumeIsolated().flatMap { $0.value.query(text) }.nonisolated()
+    }
+
+    private func withSearchPath(_ path: String?, _ text: String) -> EventLoopFuture<[[String?]]> {
+        guard let path else { return ask(text) }
+        return ask("BEGIN READ ONLY; SET LOCAL search_path = \(Self.searchPath(path)); \(text); COMMIT")
+    }
+
+    private func connected() -> EventLoopFuture<NIOLoopBound<CatalogueConnection>> {
+        if let connection { return connection }
+        let future = connect()
+        connection = future
+        future.assumeIsolated().whenComplete { result in
+            switch result {
+            case .failure: self.connection = nil
+            case .success(let connection): connection.value.whenClosed { self.connection = nil }
+            }
+        }
+        return future
+    }
+
+    private static func identifier(_ name: String) -> String {
+        "\"" + name.split(separator: "\"", omittingEmptySubsequences: false).joined(separator: "\"\"") + "\""
+    }
+
+    private static func literal(_ text: String) -> String {
+        "'" + text.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "''") + "'"
+    }
+
+    /// A search_path as the server reported it is a list of identifiers, quoted where they need to be; each is quoted anew.
+    private static func searchPath(_ reported: String) -> String {
+        reported.split(separator: ",").map { part in
+            let trimmed = part.drop { $0 == " " }
+            let bare = trimmed.hasPrefix("\"") && trimmed.hasSuffix("\"") ? trimmed.dropFirst().dropLast() : trimmed
+            return identifier(String(bare))
+        }.joined(separator: ", ")
+    }
+}

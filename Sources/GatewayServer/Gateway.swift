@@ -1,0 +1,218 @@
+package import AuditStore
+import AuditLedger
+package import CredentialVault
+import Foundation
+package import GatewayConfiguration
+package import GatewayCore
+package import Identity
+package import Logging
+import NIOCore
+import NIOPosix
+import NIOSSL
+import PostgresDialect
+import SQLAnalysis
+import SessionKernel
+import Synchronization
+
+/// The running gateway: its listeners and everything that its sessions share.
+package final class Gateway: Sendable {
+    package let configuration: Configuration
+    package let vault: VaultKey
+    package let store: AuditStore
+    package let sessions: SessionRegistry
+    package let locks: LockService
+    package let tickets: TicketStore
+    package let verifier: TokenVerifier
+    package let approvals: ApprovalService
+    package let metrics: Metrics
+    package let logger: Logger
+
+    private let group: MultiThreadedEventLoopGroup
+    private let analyzer: SQLAnalyzer
+    private let fetcher: HTTPDocumentFetcher
+    private let catalogues: CatalogueService
+    private let services: GatewayServices
+    private let loops: [ObjectIdentifier: LoopLedger]
+    private let state = Mutex(State())
+
+    private struct State {
+        var listeners: [any Channel] = []
+        var addresses: [(kind: String, endpoint: Endpoint)] = []
+        var observation: ObserverToken?
+        var ticker: RepeatedTask?
+        var isStopped = false
+    }
+
+    /// Opens the store (recovery included), loads keys and policies, and listens. Errors say what to do about them.
+    package static func start(_ configuration: Configuration, logger: Logger) async throws(GatewayError) -> Gateway {
+        let gateway = try await Gateway(configuration, logger: logger)
+        do throws(GatewayError) {
+            try await gateway.open()
+        } catch {
+            await gateway.stop()
+            throw error
+        }
+        return gateway
+    }
+
+    private init(_ configuration: Configuration, logger: Logger) async throws(GatewayError) {
+        self.configuration = configuration
+        self.logger = logger
+        vault = try configuration.vaultKey.load()
+        store = try AuditStore.open(
+            directory: configuration.data, options: StoreOptions(vaultKey: vault.derive(.sessionKeyWrapping)), now: Timestamp.wall)
+        group = MultiThreadedEventLoopGroup(numberOfThreads: System.coreCount)
+        metrics = Metrics()
+        sessions = SessionRegistry()
+        tickets = TicketStore()
+        var analysis = SQLAnalyzer.Configuration()
+        analysis.limits = configuration.analysisLimits
+        analyzer = SQLAnalyzer(analysis)
+        catalogues = CatalogueService()
+        fetcher = HTTPDocumentFetcher()
+        verifier = try TokenVerifier(
+            issuers: configuration.issuers, embedded: configuration.localIssuer ? EmbeddedIssuer(dataFolder: configuration.data) : nil,
+            fetcher: fetcher)
+        approvals = ApprovalService(store: store, digestKey: vault.derive(.approvalDigest), logger: logger)
+        locks = LockService(store: store, sessions: sessions)
+        let book = try ConnectionBook(configuration, vault: vault, analyzer: analyzer)
+        let signIn = SignInService(
+            book: book, verifier: verifier, tickets: tickets, locks: locks.registry, sessions: sessions, store: store,
+            maximumSessions: configuration.maximumSessions)
+        services = GatewayServices(
+            store: store, analyzer: analyzer, signIn: signIn, sessions: sessions, approvals: approvals, catalogues: catalogues,
+            metrics: metrics, logger: logger)
+        var loops: [ObjectIdentifier: LoopLedger] = [:]
+        for loop in group.makeIterator() { loops[ObjectIdentifier(loop)] = LoopLedger(eventLoop: loop) }
+        self.loops = loops
+    }
+
+    /// The addresses listened on, with the ports that were free where the configuration says 0.
+    package var addresses: [(kind: String, endpoint: Endpoint)] { state.withLock { $0.addresses } }
+
+    /// Nil while sessions are admitted; else why not, for `/readyz`.
+    package var problem: GatewayError? {
+        state.withLock { $0.isStopped } ? GatewayError(.gatewayStopping, "The gateway is shutting down.") : store.admissionProblem
+    }
+
+    // MARK: - Start
+
+    private func open() async throws(GatewayError) {
+        let loops = Array(self.loops.values)
+        let sessions = self.sessions
+        let observation = store.observe { progress in
+            for loop in loops { loop.advanced(progress) }
+            if progress.failure != nil { sessions.endAll(.ledger, SignInRefused.notRecording.refusal) }
+        }
+        state.withLock { $0.observation = observation }
+        var started = EntryDraft(.gatewayStarted)
+        started.details["durability"] = configuration.durability.rawValue
+        started.details["connections"] = String(configuration.connections.count)
+        do {
+            try await store.appendSystemDurably(started)
+        } catch {
+            throw GatewayError(.gatewayStart, "The gateway cannot write its ledger.", cause: error)
+        }
+        if let endpoint = configuration.listen.postgres { try await listenPostgres(endpoint) }
+        let approvals = self.approvals
+        let ticker = group.next().scheduleRepeatedTask(initialDelay: .seconds(1), delay: .seconds(1)) { _ in approvals.expire() }
+        state.withLock { $0.ticker = ticker }
+    }
+
+    private func listenPostgres(_ endpoint: Endpoint) async throws(GatewayError) {
+        let terms = ListenerTerms(
+            kind: "postgres", tls: try serverTLS(for: endpoint), acceptsClearText: endpoint.isLoopback,
+            signInSeconds: configuration.signInSeconds)
+        let limits = SessionLimits()
+        let (services, loops, metrics) = (self.services, self.loops, self.metrics)
+        let bootstrap = ServerBootstrap(group: group)
+            .serverChannelOption(.backlog, value: 256)
+            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
+            .childChannelOption(.socketOption(.so_keepalive), value: 1)
+            .childChannelOption(.writeBufferWaterMark, value: SocketTuning.waterMark)
+            .childChannelOption(.recvAllocator, value: SocketTuning.readBuffer)
+            .childChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    metrics.connections.add()
+                    guard let ledger = loops[ObjectIdentifier(channel.eventLoop)] else { throw ChannelError.operationUnsupported }
+                    let shell = SessionShell(
+                        dialect: PostgresDialect(
+                            offersTLS: terms.tls != nil, acceptsClearText: terms.acceptsClearText, limits: limits),
+                        client: channel, services: services, listener: terms, loopLedger: ledger, limits: limits)
+                    try channel.pipeline.syncOperations.addHandler(ClientHandler(shell: shell, signInSeconds: terms.signInSeconds))
+                }
+            }
+        do {
+            let channel = try await bootstrap.bind(host: endpoint.host, port: endpoint.port).get()
+            let port = channel.localAddress?.port ?? endpoint.port
+            state.withLock { state in
+                state.listeners.append(channel)
+                state.addresses.append(("postgres", Endpoint(host: endpoint.host, port: port)))
+            }
+        } catch {
+            throw GatewayError(.gatewayStart, "Cannot listen on \(endpoint) for postgres. Is the port taken? Change listen.postgres.", cause: error)
+        }
+    }
+
+    private func serverTLS(for endpoint: Endpoint) throws(GatewayError) -> NIOSSLContext? {
+        switch configuration.tls {
+        case .off: return nil
+        case .files(let certificate, let key):
+            return try GatewayCertificate.context(certificate: URL(fileURLWithPath: certificate), key: URL(fileURLWithPath: key))
+        case .auto:
+            let folder = URL(fileURLWithPath: configuration.data).appendingPathComponent("tls")
+            let made = try GatewayCertificate.loadOrMake(in: folder, names: ["localhost", "127.0.0.1", endpoint.host])
+            return try GatewayCertificate.context(certificate: made.certificate, key: made.key)
+        }
+    }
+
+    // MARK: - Stop
+
+    /// Stops accepting, ends every session in its protocol's words, closes the ledger. Takes at most some seconds.
+    package func stop() async {
+        let (listeners, ticker, first) = state.withLock { state in
+            defer {
+                state.listeners = []
+                state.isStopped = true
+            }
+            return (state.listeners, state.ticker, !state.isStopped)
+        }
+        guard first else { return }
+        ticker?.cancel()
+        for listener in listeners { try? await listener.close().get() }
+        sessions.endAll(.shutdown, SessionRegistry.shutdown)
+        await sessions.waitUntilEmpty(seconds: 6)
+        catalogues.closeAll()
+        _ = try? await store.appendSystemDurably(EntryDraft(.gatewayStopped))
+        if let observation = state.withLock({ $0.observation }) { store.endObserving(observation) }
+        let store = self.store
+        await withCheckedContinuation { continuation in
+            DispatchQueue.global().async {
+                store.close()
+                continuation.resume()
+            }
+        }
+        analyzer.shutdown()
+        await fetcher.shutdown()
+        try? await group.shutdownGracefully()
+    }
+}
+
+extension GatewayError.Code {
+    package static let gatewayStart = GatewayError.Code("gateway.start")
+    package static let gatewayStopping = GatewayError.Code("gateway.stopping")
+}
+
+extension Configuration {
+    /// The strictest limits of all connections would refuse too much, so the widest count; the kernel has its own for each.
+    var analysisLimits: AnalysisLimits {
+        var limits = AnalysisLimits()
+        for connection in connections {
+            if let value = connection.limits.tokens { limits.tokens = max(limits.tokens, value) }
+            if let value = connection.limits.command { limits.command = max(limits.command, value) }
+            if let value = connection.limits.nesting { limits.nesting = max(limits.nesting, value) }
+        }
+        return limits
+    }
+}

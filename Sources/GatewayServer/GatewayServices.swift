@@ -1,0 +1,27 @@
+import AuditStore
+import Logging
+import NIOSSL
+import SQLAnalysis
+
+/// What every session shares. All of it is Sendable; nothing here belongs to one session.
+struct GatewayServices: Sendable {
+    var store: AuditStore
+    var analyzer: SQLAnalyzer
+    var signIn: SignInService
+    var sessions: SessionRegistry
+    var approvals: ApprovalService
+    var catalogues: CatalogueService
+    var metrics: Metrics
+    var logger: Logger
+}
+
+/// What the sessions of one listener have in common.
+struct ListenerTerms: Sendable {
+    /// The protocol: `postgres`.
+    var kind: String
+    /// Offered to clients; nil for `tls: off`.
+    var tls: NIOSSLContext?
+    /// Tokens may come in clear text: the listener is on loopback.
+    var acceptsClearText: Bool
+    var signInSeconds: Int
+}

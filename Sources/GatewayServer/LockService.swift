@@ -1,0 +1,72 @@
+import AuditLedger
+import AuditStore
+package import GatewayCore
+package import Identity
+
+/// Sets and lifts locks: the entry first, then the effect, then the end of the sessions that it names.
+package final class LockService: Sendable {
+    package let registry = LockRegistry()
+    private let store: AuditStore
+    private let sessions: SessionRegistry
+
+    init(store: AuditStore, sessions: SessionRegistry) {
+        self.store = store
+        self.sessions = sessions
+    }
+
+    package func set(_ target: Lock.Target, reason: String, by author: Principal) async throws -> Lock {
+        let now = Timestamp.wall()
+        let lock = Lock(id: RecordID(at: now), target: target, reason: reason, author: author.name ?? author.subject, since: now)
+        var draft = EntryDraft(.lockSet)
+        draft.requester = author
+        draft.details = LockRecord.details(of: lock)
+        draft.content = [ContentItem(.reason, reason)]
+        try await store.appendSystemDurably(draft)
+        registry.add(lock)
+        sessions.end(matching: lock, registry: registry)
+        return lock
+    }
+
+    /// False when no such lock stands.
+    package func release(_ id: RecordID, by author: Principal) async throws -> Bool {
+        guard registry.all.contains(where: { $0.id == id }) else { return false }
+        var draft = EntryDraft(.lockReleased)
+        draft.requester = author
+        draft.details = ["lock": id.description]
+        try await store.appendSystemDurably(draft)
+        return registry.remove(id) != nil
+    }
+}
+
+/// How a lock stands in an entry's details, so that it can be made again from the ledger.
+enum LockRecord {
+    static func details(of lock: Lock) -> [String: String] {
+        var details = ["lock": lock.id.description, "author": lock.author]
+        switch lock.target {
+        case .principal(let issuer, let subject):
+            details["subject"] = subject
+            if let issuer { details["issuer"] = issuer }
+        case .agent(let name): details["agent"] = name
+        case .run(let name): details["run"] = name
+        case .connection(let name): details["connection"] = name
+        }
+        return details
+    }
+
+    static func lock(from details: [String: String], since: Timestamp) -> Lock? {
+        guard let id = details["lock"].flatMap({ RecordID($0) }) else { return nil }
+        let target: Lock.Target
+        if let subject = details["subject"] {
+            target = .principal(issuer: details["issuer"], subject: subject)
+        } else if let agent = details["agent"] {
+            target = .agent(agent)
+        } else if let run = details["run"] {
+            target = .run(run)
+        } else if let connection = details["connection"] {
+            target = .connection(connection)
+        } else {
+            return nil
+        }
+        return Lock(id: id, target: target, reason: details["reason"] ?? "locked", author: details["author"] ?? "", since: since)
+    }
+}

@@ -1,0 +1,35 @@
+import GatewayCore
+import NIOCore
+import SessionKernel
+
+/// What the control plane may order a session to do.
+enum SessionOrder: Sendable {
+    /// The client asked on another connection to cancel its command.
+    case cancel
+    /// Cancel what runs at the target, then end.
+    case abort(SessionEnd, Refusal)
+}
+
+/// A way to reach a session from any thread; orders are carried out on the session's event loop.
+struct SessionHandle: Sendable {
+    private let perform: @Sendable (SessionOrder) -> Void
+
+    init(_ shell: SessionShell<some Dialect>) {
+        let loop = shell.eventLoop
+        let bound = NIOLoopBound(shell, eventLoop: loop)
+        perform = { order in loop.execute { bound.value.take(order) } }
+    }
+
+    func order(_ order: SessionOrder) {
+        perform(order)
+    }
+}
+
+extension SessionShell {
+    func take(_ order: SessionOrder) {
+        switch order {
+        case .cancel: input { $0.cancelRequested() }
+        case .abort(let reason, let refusal): input { $0.abort(reason, refusal) }
+        }
+    }
+}

@@ -1,0 +1,114 @@
+import AuditLedger
+import GatewayConfiguration
+package import GatewayCore
+import Identity
+import SessionKernel
+import Synchronization
+
+/// Every open session of the gateway: found by id, by what a lock names, and by the key a client may cancel with.
+package final class SessionRegistry: Sendable {
+    private struct Entry {
+        var handle: SessionHandle
+        var identity: VerifiedIdentity
+        var connection: String
+        var secret: [UInt8]
+        var processID: Int32
+    }
+
+    private struct State {
+        var sessions: [RecordID: Entry] = [:]
+        var byProcessID: [Int32: RecordID] = [:]
+        var nextProcessID: Int32 = 1
+        var isDraining = false
+    }
+
+    private let state = Mutex(State())
+
+    init() {}
+
+    package var count: Int { state.withLock { $0.sessions.count } }
+
+    /// A key pair of the gateway's own for a session about to open (PostgreSQL protocol, "Canceling Requests in Progress").
+    func makeCancelKey(secretLength: Int = 4) -> (processID: Int32, secret: [UInt8]) {
+        var generator = SystemRandomNumberGenerator()
+        let secret = (0..<secretLength).map { _ in UInt8.random(in: 0...255, using: &generator) }
+        let processID = state.withLock { state -> Int32 in
+            repeat {
+                state.nextProcessID = state.nextProcessID == .max ? 1 : state.nextProcessID + 1
+            } while state.byProcessID[state.nextProcessID] != nil
+            return state.nextProcessID
+        }
+        return (processID, secret)
+    }
+
+    func add(_ handle: SessionHandle, _ session: AdmittedSession) {
+        let key = session.terms.cancelKey
+        let isDraining = state.withLock { state in
+            state.sessions[session.context.session] = Entry(
+                handle: handle, identity: session.identity, connection: session.connection.name, secret: key.secret,
+                processID: key.processID)
+            state.byProcessID[key.processID] = session.context.session
+            return state.isDraining
+        }
+        if isDraining { handle.order(.abort(.shutdown, Self.shutdown)) }
+    }
+
+    func remove(_ id: RecordID) {
+        state.withLock { state in
+            guard let entry = state.sessions.removeValue(forKey: id) else { return }
+            state.byProcessID[entry.processID] = nil
+        }
+    }
+
+    /// `key` is process id and secret as a CancelRequest carries them. A wrong key does nothing, in the same time.
+    func cancel(_ key: [UInt8]) {
+        guard key.count >= 5 else { return }
+        let processID = key.prefix(4).reduce(Int32(0)) { $0 << 8 | Int32($1) }
+        let entry = state.withLock { state in state.byProcessID[processID].flatMap { state.sessions[$0] } }
+        let secret = key.dropFirst(4)
+        let expected = entry?.secret ?? Array(repeating: 0, count: secret.count)
+        guard Self.areEqual(secret, expected[...]), let entry else { return }
+        entry.handle.order(.cancel)
+    }
+
+    /// Ends every session that `lock` names.
+    func end(matching lock: Lock, registry locks: LockRegistry) {
+        let matching = state.withLock { state in
+            state.sessions.values.filter { locks.match($0.identity, connection: $0.connection) != nil }
+        }
+        for entry in matching {
+            entry.handle.order(.abort(.locked, Refusal(code: "28000", message: "This session was locked: \(lock.reason)")))
+        }
+    }
+
+    /// Ends the session; false when there is none.
+    package func end(_ id: RecordID, why: String) -> Bool {
+        guard let entry = state.withLock({ $0.sessions[id] }) else { return false }
+        entry.handle.order(.abort(.locked, Refusal(code: "57P01", message: "This session was ended: \(why)")))
+        return true
+    }
+
+    /// Ends all sessions and every one that comes later.
+    func endAll(_ reason: SessionEnd, _ refusal: Refusal) {
+        let all = state.withLock { state in
+            state.isDraining = reason == .shutdown || state.isDraining
+            return Array(state.sessions.values)
+        }
+        for entry in all { entry.handle.order(.abort(reason, refusal)) }
+    }
+
+    /// Returns when the last session is gone, or after `seconds`.
+    func waitUntilEmpty(seconds: Int) async {
+        let deadline = ContinuousClock.now + .seconds(seconds)
+        while count > 0, ContinuousClock.now < deadline { try? await Task.sleep(for: .milliseconds(20)) }
+    }
+
+    static let shutdown = Refusal(code: "57P01", message: "The gateway is shutting down.", hint: "Connect again in a moment.")
+
+    /// Compares without telling by its time where two secrets differ.
+    private static func areEqual(_ one: ArraySlice<UInt8>, _ other: ArraySlice<UInt8>) -> Bool {
+        var difference = one.count ^ other.count
+        for (a, b) in zip(one, other) { difference |= Int(a ^ b) }
+        return difference == 0
+    }
+}

@@ -1,0 +1,123 @@
+import AuditLedger
+import AuditStore
+import CredentialVault
+import GatewayConfiguration
+import GatewayCore
+import Identity
+import SessionKernel
+
+/// Decides who is let in to which connection. Everything but the one success is a refusal that is recorded.
+final class SignInService: Sendable {
+    private let book: ConnectionBook
+    private let verifier: TokenVerifier
+    private let tickets: TicketStore
+    private let locks: LockRegistry
+    private let sessions: SessionRegistry
+    private let store: AuditStore
+    private let refusals: RefusalLog
+    private let limit: Int
+
+    init(
+        book: ConnectionBook, verifier: TokenVerifier, tickets: TicketStore, locks: LockRegistry, sessions: SessionRegistry,
+        store: AuditStore, maximumSessions: Int
+    ) {
+        self.book = book
+        self.verifier = verifier
+        self.tickets = tickets
+        self.locks = locks
+        self.sessions = sessions
+        self.store = store
+        self.refusals = RefusalLog(store: store)
+        self.limit = maximumSessions
+    }
+
+    func admit(_ proof: SignInProof, kind: String, clientAddress: String) async -> Result<AdmittedSession, SignInRefused> {
+        let now = Timestamp.wall()
+        do throws(SignInRefused) {
+            return .success(try await decide(proof, kind: kind, clientAddress: clientAddress, now: now))
+        } catch {
+            refusals.write(error, proof: proof, kind: kind, clientAddress: clientAddress, at: now)
+            return .failure(error)
+        }
+    }
+
+    private func decide(
+        _ proof: SignInProof, kind: String, clientAddress: String, now: Timestamp
+    ) async throws(SignInRefused) -> AdmittedSession {
+        guard store.admissionProblem == nil else { throw .notRecording }
+        guard sessions.count < limit else {
+            throw SignInRefused("too_many_sessions", "The gateway has as many sessions as it takes.", hint: "Try again later.", sqlState: "53300")
+        }
+        let identity = try await identify(proof)
+        let entry: ConnectionBook.Entry
+        do throws(GatewayError) {
+            entry = try AccessDecision.authorize(identity.principal, connection: proof.connection) { name in
+                book.entry(named: name, kind: kind).map { ($0.access, $0) }
+            }
+        } catch {
+            throw SignInRefused(
+                "access_denied", error.message,
+                claimed: ClaimedIdentity(issuer: identity.principal.issuer, subject: identity.principal.subject))
+        }
+        let connection = entry.configuration
+        let agent = identity.agent.merged(withClaims: proof.claims)
+        if let lock = locks.match(identity.principal, agent: agent, connection: connection.name) {
+            throw SignInRefused("locked", "Access is locked: \(lock.reason)", hint: "Talk to \(lock.author).")
+        }
+        let database = proof.database.isEmpty ? connection.target.database : proof.database
+        guard connection.allows(database: database) else {
+            throw SignInRefused(
+                "database_denied", "The database \"\(ClaimedIdentity.printable(database))\" cannot be reached by this connection.",
+                hint: "Leave the database out, or name one that the connection allows.", sqlState: "3D000")
+        }
+        let context = SessionContext(
+            session: RecordID(at: now), principal: identity.principal, agent: agent, connection: connection.name, kind: kind,
+            clientAddress: clientAddress, database: database, role: connection.credential.username,
+            durability: book.durability == .relaxed ? "relaxed" : nil)
+        let terms = SessionTerms(
+            context: context, database: database, targetUser: connection.credential.username, masks: entry.masks,
+            cancelKey: sessions.makeCancelKey(), durability: book.durability, limits: entry.limits,
+            targetTLS: connection.target.tls.negotiation)
+        let credential = connection.credential
+        return AdmittedSession(
+            context: context, terms: terms, identity: identity, connection: connection, judge: entry.judge, life: book.life, since: now
+        ) { () throws(GatewayError) -> TargetCredential in
+            let secret = try credential.password?.resolve()
+            return TargetCredential(username: credential.username, password: secret.map { $0.withBytes { Array($0) } })
+        }
+    }
+
+    private func identify(_ proof: SignInProof) async throws(SignInRefused) -> VerifiedIdentity {
+        let token = String(decoding: proof.token, as: UTF8.self)
+        if TicketStore.isTicket(token) {
+            do throws(GatewayError) {
+                return try tickets.redeem(token).identity
+            } catch {
+                throw SignInRefused(error.code.description, error.message, sqlState: "28P01")
+            }
+        }
+        switch await verifier.check(token) {
+        case .accepted(let identity): return identity
+        case .refused(let error, let claimed):
+            throw SignInRefused(
+                error.code.description, error.message, hint: "The password of a gateway session is a token or a ticket.", sqlState: "28P01",
+                claimed: claimed)
+        }
+    }
+}
+
+extension AgentContext {
+    /// Verified claims win; what the client says of itself fills the gaps and is marked as claimed when nothing was verified.
+    func merged(withClaims claimed: AgentContext) -> AgentContext {
+        var merged = self
+        let hasVerified = agent != nil || run != nil || purpose != nil
+        merged.agent = agent ?? claimed.agent
+        merged.model = model ?? claimed.model
+        merged.run = run ?? claimed.run
+        merged.purpose = purpose ?? claimed.purpose
+        merged.traceparent = traceparent ?? claimed.traceparent
+        merged.onBehalfOf = onBehalfOf ?? claimed.onBehalfOf
+        merged.trust = hasVerified ? .verified : .claimed
+        return merged
+    }
+}
