@@ -513,7 +513,7 @@ class Gateway(Server):
     def decide(self, decision, id, by="api", subject="dana", groups=("dba",)):
         """Approves or denies through the API or the CLI; a Failure when it is refused."""
         if by == "cli":
-            arguments = [decision, id, "--subject", subject]
+            arguments = [decision, id, "--subject", subject, "--reason", "test"]
             for group in groups:
                 arguments += ["--group", group]
             self.cli(*arguments).check()
