@@ -10,7 +10,8 @@ enum Analysis {
             if let stop = scan.stop {
                 if stop.setting == "limits.tokens", let bulk = BulkInsert.read(bytes, scan: scan) {
                     return SQLAnalysis(
-                        text: text, statements: [bulk.facts], literals: bulk.literals, literalsEnd: text.count, tags: tags)
+                        text: text, statements: [bulk.facts], literals: bulk.literals, literalsEnd: text.count,
+                        tags: tags)
                 }
                 return notUnderstood(text, bytes, stop, scan, tags)
             }
@@ -29,19 +30,22 @@ enum Analysis {
                 }
                 var reader = FactsReader(tree: nodes, text: bytes, scan: scan)
                 guard let statements = reader.statements() else {
-                    return notUnderstood(text, bytes, NotUnderstood(message: "the parser's answer could not be read"), scan, tags)
+                    return notUnderstood(
+                        text, bytes, NotUnderstood(message: "the parser's answer could not be read"), scan, tags)
                 }
                 reader.trail.resolveAliases()
                 var literals = LiteralUses(marks: scan.marks)
                 literals.fill(from: reader.trail.uses, passwords: scan.passwords, opaque: reader.opaqueLiterals)
-                return SQLAnalysis(text: text, statements: statements, literals: literals, literalsEnd: text.count, tags: tags,
+                return SQLAnalysis(
+                    text: text, statements: statements, literals: literals, literalsEnd: text.count, tags: tags,
                     isParsed: true)
             }
         }
     }
 
     private static func notUnderstood(
-        _ text: [UInt8], _ bytes: UnsafeRawBufferPointer, _ reason: NotUnderstood, _ scan: TokenizedText, _ tags: [String: String]
+        _ text: [UInt8], _ bytes: UnsafeRawBufferPointer, _ reason: NotUnderstood, _ scan: TokenizedText,
+        _ tags: [String: String]
     ) -> SQLAnalysis {
         var literals = LiteralUses(marks: scan.marks, contexts: [LiteralUses.Context(unknownColumn: true)])
         literals.markSecret(scan.passwords)
@@ -55,7 +59,9 @@ enum Analysis {
     static func fingerprint(_ text: [UInt8]) -> String? {
         var terminated = text
         terminated.append(0)
-        let result = terminated.withUnsafeBytes { pg_query_fingerprint($0.baseAddress?.assumingMemoryBound(to: CChar.self)) }
+        let result = terminated.withUnsafeBytes {
+            pg_query_fingerprint($0.baseAddress?.assumingMemoryBound(to: CChar.self))
+        }
         defer { pg_query_free_fingerprint_result(result) }
         guard result.error == nil, let string = result.fingerprint_str else { return nil }
         return String(cString: string)

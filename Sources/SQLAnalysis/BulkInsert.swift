@@ -97,10 +97,12 @@ private struct BulkReader {
     private mutating func item(_ index: inout Int, _ context: Int32, into literals: inout LiteralUses) -> Bool {
         if take("NULL") || take("DEFAULT") || take("TRUE") || take("FALSE") { return true }
         while let sign = token, sign.kind == .op {
-            guard sign.range.count == 1, text[sign.range.lowerBound] == 0x2d || text[sign.range.lowerBound] == 0x2b else { return false }
+            guard sign.range.count == 1, text[sign.range.lowerBound] == 0x2d || text[sign.range.lowerBound] == 0x2b
+            else { return false }
             advance()
         }
-        guard let value = token, value.isLiteral, index < literals.marks.count, literals.marks[index].start == value.start
+        guard let value = token, value.isLiteral, index < literals.marks.count,
+            literals.marks[index].start == value.start
         else { return false }
         literals.marks[index].context = context
         index += 1

@@ -6,7 +6,8 @@ enum CommentTags {
     /// Later comments win; what is malformed or too long is passed over.
     static func read(_ comments: [Range<Int>], in text: UnsafeRawBufferPointer) -> [String: String] {
         var tags: [String: String] = [:]
-        for comment in comments where comment.count > 4 && comment.count <= maximumBytes && text[comment.lowerBound] == 0x2f {
+        for comment in comments
+        where comment.count > 4 && comment.count <= maximumBytes && text[comment.lowerBound] == 0x2f {
             read(text[(comment.lowerBound + 2)..<(comment.upperBound - 2)], into: &tags)
         }
         return tags
@@ -16,7 +17,9 @@ enum CommentTags {
         var rest = body[...]
         while tags.count < maximumTags {
             rest = rest.drop { ASCII.isSpace($0) || $0 == 0x2c }
-            guard let equals = rest.firstIndex(of: 0x3d), equals + 1 < rest.endIndex, rest[equals + 1] == 0x27 else { return }
+            guard let equals = rest.firstIndex(of: 0x3d), equals + 1 < rest.endIndex, rest[equals + 1] == 0x27 else {
+                return
+            }
             guard let key = decoded(rest[..<equals]), !key.isEmpty else { return }
             var end = equals + 2
             while end < rest.endIndex, rest[end] != 0x27 { end += rest[end] == 0x5c ? 2 : 1 }
@@ -32,7 +35,9 @@ enum CommentTags {
         var index = bytes.startIndex
         while index < bytes.endIndex {
             var byte = bytes[index]
-            if byte == 0x25, index + 2 < bytes.endIndex, let high = hex(bytes[index + 1]), let low = hex(bytes[index + 2]) {
+            if byte == 0x25, index + 2 < bytes.endIndex, let high = hex(bytes[index + 1]),
+                let low = hex(bytes[index + 2])
+            {
                 byte = high << 4 | low
                 index += 2
             } else if byte == 0x5c, index + 1 < bytes.endIndex {

@@ -54,7 +54,11 @@ extension FactsReader {
         var current = tree.first(node)
         while let part = current {
             current = tree.next(part, of: node)
-            if tree.key(part, is: "withClause") || tree.key(part, is: "intoClause") || tree.key(part, is: "lockingClause") { continue }
+            if tree.key(part, is: "withClause") || tree.key(part, is: "intoClause")
+                || tree.key(part, is: "lockingClause")
+            {
+                continue
+            }
             if tree.key(part, is: "targetList") {
                 outputs(part, insert: insert)
             } else if tree.key(part, is: "valuesLists") {
@@ -199,7 +203,8 @@ extension FactsReader {
         }
         var looksAtRows = false
         for index in clause..<tree.end(clause)
-        where tree.key(index, is: "ColumnRef") || tree.key(index, is: "SubLink") || tree.key(index, is: "CurrentOfExpr") {
+        where tree.key(index, is: "ColumnRef") || tree.key(index, is: "SubLink") || tree.key(index, is: "CurrentOfExpr")
+        {
             looksAtRows = true
             break
         }
@@ -227,6 +232,7 @@ extension FactsReader {
             return
         }
         let isLocal = arguments[2].map { ["true", "t", "on", "1", "yes"].contains($0.lowercased()) } ?? false
-        facts.settings.append(SettingChange(name: name.lowercased(), value: arguments[1], kind: isLocal ? .local : .set))
+        facts.settings.append(
+            SettingChange(name: name.lowercased(), value: arguments[1], kind: isLocal ? .local : .set))
     }
 }

@@ -53,7 +53,9 @@ extension FactsReader {
     mutating func copy(_ node: Int, tokens: ArraySlice<SQLToken>) {
         let isFrom = tree.bool(node, "is_from")
         let columns = tree.child(node, "attlist").map(tree.strings) ?? []
-        var target = CopyTarget(direction: isFrom ? .from : .to, endpoint: .client, relation: nil, columns: columns, query: nil, format: "text")
+        var target = CopyTarget(
+            direction: isFrom ? .from : .to, endpoint: .client, relation: nil, columns: columns, query: nil,
+            format: "text")
         if let file = tree.string(node, "filename") {
             target.endpoint = tree.bool(node, "is_program") ? .program(file) : .file(file)
         }
@@ -75,7 +77,9 @@ extension FactsReader {
             target.query = parenthesised(tokens)
         }
         for option in tree.items(node, "options") where tree.string(option, "defname") == "format" {
-            if let argument = tree.child(option, "arg").flatMap(tree.unwrapped), let format = tree.string(argument, "sval") {
+            if let argument = tree.child(option, "arg").flatMap(tree.unwrapped),
+                let format = tree.string(argument, "sval")
+            {
                 target.format = format.lowercased()
             }
         }
@@ -199,7 +203,9 @@ extension FactsReader {
 
     /// What DROP, COMMENT, ALTER … OWNER and the like name without a RangeVar.
     mutating func objects(_ node: Int) {
-        let type = tree.string(node, "removeType") ?? tree.string(node, "objtype") ?? tree.string(node, "objectType") ?? tree.string(node, "renameType") ?? ""
+        let type =
+            tree.string(node, "removeType") ?? tree.string(node, "objtype") ?? tree.string(node, "objectType")
+            ?? tree.string(node, "renameType") ?? ""
         var found = tree.items(node, "objects")
         if let one = tree.child(node, "object").flatMap(tree.unwrapped) { found.append(one) }
         for object in found {
@@ -208,13 +214,16 @@ extension FactsReader {
             case "OBJECT_TRIGGER", "OBJECT_POLICY", "OBJECT_RULE", "OBJECT_COLUMN", "OBJECT_TABCONSTRAINT":
                 if let last = parts.popLast() { facts.objects.append(last) }
                 add(relation: parts)
-            case "OBJECT_TABLE", "OBJECT_VIEW", "OBJECT_MATVIEW", "OBJECT_FOREIGN_TABLE", "OBJECT_INDEX", "OBJECT_SEQUENCE":
+            case "OBJECT_TABLE", "OBJECT_VIEW", "OBJECT_MATVIEW", "OBJECT_FOREIGN_TABLE", "OBJECT_INDEX",
+                "OBJECT_SEQUENCE":
                 add(relation: parts)
             default:
                 if !parts.isEmpty { facts.objects.append(parts.joined(separator: ".")) }
             }
         }
-        for key in ["schemaname", "dbname", "extname", "servername", "fdwname", "pubname", "subname", "tablespacename", "role"] as [StaticString] {
+        for key in [
+            "schemaname", "dbname", "extname", "servername", "fdwname", "pubname", "subname", "tablespacename", "role",
+        ] as [StaticString] {
             if let name = tree.string(node, key) { facts.objects.append(name) }
         }
         for role in tree.items(node, "roles") + tree.items(node, "grantees") + tree.items(node, "grantee_roles") {

@@ -37,10 +37,14 @@ struct FactsReader {
             if let wrapper = tree.child(raw, "stmt"), let node = tree.unwrapped(wrapper) {
                 let location = tree.integer(raw, "stmt_location")
                 let length = tree.integer(raw, "stmt_len")
-                guard location >= 0, location <= text.count, length >= 0, length <= text.count - location else { return nil }
+                guard location >= 0, location <= text.count, length >= 0, length <= text.count - location else {
+                    return nil
+                }
                 let bytes = location..<(length > 0 ? location + length : text.count)
                 let tokens = scan.tokens(in: bytes)
-                let range = tokens.first.flatMap { first in tokens.last.map { first.range.lowerBound..<$0.range.upperBound } }
+                let range = tokens.first.flatMap { first in
+                    tokens.last.map { first.range.lowerBound..<$0.range.upperBound }
+                }
                 result.append(statement(node, tokens: tokens, range: range ?? location..<location))
             }
             current = tree.next(raw, of: list)
@@ -140,7 +144,9 @@ struct FactsReader {
         if tree.key(node, is: "A_Expr") { return compare(node) }
         if tree.key(node, is: "FuncCall") { return function(node) }
         if tree.key(node, is: "RangeVar") { return relation(node) }
-        if tree.key(node, is: "ParamRef") { return trail.meet(scan.literal(at: tree.integer(node, "location"), in: text)) }
+        if tree.key(node, is: "ParamRef") {
+            return trail.meet(scan.literal(at: tree.integer(node, "location"), in: text))
+        }
         if tree.key(node, is: "ResTarget") { return target(node) }
         if tree.key(node, is: "SubLink") { return sublink(node) }
         if tree.key(node, is: "RangeSubselect") { return subselect(node) }

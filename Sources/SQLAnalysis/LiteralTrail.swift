@@ -28,7 +28,9 @@ struct LiteralTrail {
 
     mutating func relate(literals range: Range<Int>, columns names: Range<Int>) {
         guard !range.isEmpty, !names.isEmpty else { return }
-        let unique = names.count == 1 ? [columns[names.lowerBound]] : Array(Set(columns[names.prefix(4 * Self.maximumColumns)]).sorted())
+        let unique =
+            names.count == 1
+            ? [columns[names.lowerBound]] : Array(Set(columns[names.prefix(4 * Self.maximumColumns)]).sorted())
         for literal in literals[range] {
             if names.count > 4 * Self.maximumColumns { uses[literal].unknownColumn = true }
             for name in unique { add(name, to: literal) }

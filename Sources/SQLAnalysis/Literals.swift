@@ -45,7 +45,8 @@ package struct LiteralUses: Sendable, RandomAccessCollection {
         let context = contexts[Int(mark.context)]
         return LiteralUse(
             range: Int(mark.start)..<Int(mark.end), parameter: mark.parameter > 0 ? Int(mark.parameter) : nil,
-            columns: context.columns, unknownColumn: context.unknownColumn, secret: context.secret, relation: context.relation)
+            columns: context.columns, unknownColumn: context.unknownColumn, secret: context.secret,
+            relation: context.relation)
     }
 
     var estimatedBytes: Int {

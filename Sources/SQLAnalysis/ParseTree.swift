@@ -126,7 +126,8 @@ extension ParseTree {
     /// The key, which is the parser's own word and never the client's.
     func key(_ node: Int) -> Substring {
         let entry = entries[node]
-        return Substring(String(decoding: json[Int(entry.keyStart)..<(Int(entry.keyStart) + Int(entry.keyLength))], as: UTF8.self))
+        return Substring(
+            String(decoding: json[Int(entry.keyStart)..<(Int(entry.keyStart) + Int(entry.keyLength))], as: UTF8.self))
     }
 
     /// Whether the entry is a typed node: those alone have capital keys.
@@ -160,7 +161,8 @@ extension ParseTree {
     /// Absent means 0, as in the parser's output.
     func integer(_ node: Int, _ name: StaticString) -> Int {
         guard let index = child(node, name), !entries[index].isContainer else { return 0 }
-        return Int(String(decoding: json[Int(entries[index].valueStart)..<Int(entries[index].valueEnd)], as: UTF8.self)) ?? 0
+        return Int(String(decoding: json[Int(entries[index].valueStart)..<Int(entries[index].valueEnd)], as: UTF8.self))
+            ?? 0
     }
 
     func string(_ node: Int, _ name: StaticString) -> String? {
@@ -169,7 +171,9 @@ extension ParseTree {
 
     func string(_ node: Int) -> String? {
         let entry = entries[node]
-        guard !entry.isContainer, json[Int(entry.valueStart)] == 0x22, entry.valueEnd - entry.valueStart >= 2 else { return nil }
+        guard !entry.isContainer, json[Int(entry.valueStart)] == 0x22, entry.valueEnd - entry.valueStart >= 2 else {
+            return nil
+        }
         let bytes = json[Int(entry.valueStart + 1)..<Int(entry.valueEnd - 1)]
         guard bytes.contains(0x5c) else { return String(decoding: bytes, as: UTF8.self) }
         return String(decoding: unescaped(bytes), as: UTF8.self)
@@ -195,7 +199,10 @@ extension ParseTree {
             case 0x75:
                 let end = min(index + 4, bytes.endIndex)
                 // The parser escapes control characters only: always one byte.
-                result.append(UInt8(truncatingIfNeeded: Int(String(decoding: bytes[index..<end], as: UTF8.self), radix: 16) ?? 0x3f))
+                result.append(
+                    UInt8(
+                        truncatingIfNeeded: Int(String(decoding: bytes[index..<end], as: UTF8.self), radix: 16) ?? 0x3f)
+                )
                 index = end
             case let other: result.append(other)
             }

@@ -20,7 +20,8 @@ package final class SQLAnalysis: Sendable {
     package let isParsed: Bool
 
     init(
-        text: [UInt8], statements: [StatementFacts] = [], notUnderstood: NotUnderstood? = nil, literals: LiteralUses = LiteralUses(),
+        text: [UInt8], statements: [StatementFacts] = [], notUnderstood: NotUnderstood? = nil,
+        literals: LiteralUses = LiteralUses(),
         literalsEnd: Int, tags: [String: String] = [:], apparentClasses: [StatementClass] = [],
         isParsed: Bool = false
     ) {
@@ -51,7 +52,8 @@ package final class SQLAnalysis: Sendable {
 
 extension StatementFacts {
     var estimatedBytes: Int {
-        let names = (reads.count + writes.count) * 2 + objects.count + functions.count + columns.count + writtenColumns.count
+        let names =
+            (reads.count + writes.count) * 2 + objects.count + functions.count + columns.count + writtenColumns.count
         return 512 + names * 32 + settings.count * 48 + inner.reduce(0) { $0 + $1.estimatedBytes }
     }
 }

@@ -124,7 +124,8 @@ package struct CopyTarget: Sendable, Hashable {
     package var format: String
 
     package init(
-        direction: Direction, endpoint: Endpoint, relation: RelationName?, columns: [String], query: Range<Int>?, format: String
+        direction: Direction, endpoint: Endpoint, relation: RelationName?, columns: [String], query: Range<Int>?,
+        format: String
     ) {
         self.direction = direction
         self.endpoint = endpoint

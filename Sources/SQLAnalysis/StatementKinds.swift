@@ -34,7 +34,8 @@ enum StatementKinds {
         case "CreateRoleStmt", "AlterRoleStmt", "DropRoleStmt": (.grant, nil)
         case "ReassignOwnedStmt": (.grant, "REASSIGN OWNED")
         case "DropOwnedStmt": (.grant, "DROP OWNED")
-        case "VacuumStmt", "ClusterStmt", "CheckPointStmt", "LockStmt", "ListenStmt", "UnlistenStmt", "NotifyStmt", "LoadStmt":
+        case "VacuumStmt", "ClusterStmt", "CheckPointStmt", "LockStmt", "ListenStmt", "UnlistenStmt", "NotifyStmt",
+            "LoadStmt":
             (.maintenance, nil)
         case "CreateTableAsStmt": (.ddl, "CREATE TABLE AS")
         // Whatever else the grammar knows creates, alters or drops something.
@@ -78,7 +79,8 @@ struct VerbReader {
         case "ABORT": return "ROLLBACK"
         case "ANALYSE": return "ANALYZE"
         case "PREPARE", "COMMIT", "ROLLBACK":
-            guard word(rest.first) == "TRANSACTION" || word(rest.first) == "PREPARED", first == "PREPARE" || word(rest.first) == "PREPARED"
+            guard word(rest.first) == "TRANSACTION" || word(rest.first) == "PREPARED",
+                first == "PREPARE" || word(rest.first) == "PREPARED"
             else { return first }
             return first + " " + (word(rest.first) ?? "")
         case "CREATE", "ALTER", "DROP":
@@ -89,7 +91,8 @@ struct VerbReader {
 
     private func object(_ tokens: ArraySlice<SQLToken>) -> String {
         let modifiers: Set<String> = [
-            "OR", "REPLACE", "TEMP", "TEMPORARY", "UNLOGGED", "GLOBAL", "LOCAL", "UNIQUE", "RECURSIVE", "TRUSTED", "PROCEDURAL",
+            "OR", "REPLACE", "TEMP", "TEMPORARY", "UNLOGGED", "GLOBAL", "LOCAL", "UNIQUE", "RECURSIVE", "TRUSTED",
+            "PROCEDURAL",
             "CONSTRAINT",
         ]
         var rest = tokens
@@ -99,7 +102,8 @@ struct VerbReader {
         let three = word(rest.dropFirst(2).first) ?? ""
         switch (one, two) {
         case ("DEFAULT", "CONVERSION"): return " CONVERSION"
-        case ("USER", "MAPPING"), ("FOREIGN", "TABLE"), ("MATERIALIZED", "VIEW"), ("EVENT", "TRIGGER"), ("ACCESS", "METHOD"),
+        case ("USER", "MAPPING"), ("FOREIGN", "TABLE"), ("MATERIALIZED", "VIEW"), ("EVENT", "TRIGGER"),
+            ("ACCESS", "METHOD"),
             ("OPERATOR", "CLASS"), ("OPERATOR", "FAMILY"), ("DEFAULT", "PRIVILEGES"), ("LARGE", "OBJECT"):
             return " \(one) \(two)"
         case ("FOREIGN", "DATA"), ("TEXT", "SEARCH"): return " \(one) \(two) \(three)"

@@ -63,7 +63,10 @@ import Testing
         defer { own.shutdown() }
         let answers = await withTaskGroup(of: String?.self) { group in
             for number in 0..<200 {
-                group.addTask { await analyze("SELECT \(number)" + String(repeating: "+1", count: 2_000), with: own).notUnderstood?.message }
+                group.addTask {
+                    await analyze("SELECT \(number)" + String(repeating: "+1", count: 2_000), with: own).notUnderstood?
+                        .message
+                }
             }
             return await group.reduce(into: [String?]()) { $0.append($1) }
         }

@@ -11,8 +11,10 @@ import Testing
     @Test(arguments: [
         ("PREPARE \"P\" AS SELECT 1", NameEffect.prepares("P")), ("EXECUTE P(1)", .executes("p")),
         ("CREATE TABLE t AS EXECUTE p", .executes("p")), ("EXPLAIN EXECUTE p", .executes("p")),
-        ("DEALLOCATE p", .deallocates("p")), ("DEALLOCATE ALL", .deallocatesAll), ("DECLARE c CURSOR FOR SELECT 1", .declaresCursor("c")),
-        ("FETCH 1 FROM c", .fetches("c")), ("MOVE c", .fetches("c")), ("CLOSE c", .closesCursor("c")), ("CLOSE ALL", .closesAllCursors),
+        ("DEALLOCATE p", .deallocates("p")), ("DEALLOCATE ALL", .deallocatesAll),
+        ("DECLARE c CURSOR FOR SELECT 1", .declaresCursor("c")),
+        ("FETCH 1 FROM c", .fetches("c")), ("MOVE c", .fetches("c")), ("CLOSE c", .closesCursor("c")),
+        ("CLOSE ALL", .closesAllCursors),
         ("DISCARD ALL", .discardsAll), ("DISCARD PLANS", .discardsOther),
     ])
     func names(_ sql: String, _ effect: NameEffect) async throws {
@@ -41,7 +43,10 @@ import Testing
         ("ALTER ROLE bob SET x = 'y'", SettingChange(name: "x", value: "y", kind: .stored)),
         ("ALTER DATABASE d RESET ALL", SettingChange(name: nil, value: nil, kind: .stored)),
         ("SELECT set_config('Role', 'bob', false)", SettingChange(name: "role", value: "bob", kind: .set)),
-        ("SELECT pg_catalog.set_config('role'::text, 'bob', true)", SettingChange(name: "role", value: "bob", kind: .local)),
+        (
+            "SELECT pg_catalog.set_config('role'::text, 'bob', true)",
+            SettingChange(name: "role", value: "bob", kind: .local)
+        ),
         ("SELECT set_config('ro' || 'le', 'bob', true)", SettingChange(name: nil, value: nil, kind: .set)),
         ("UPDATE pg_settings SET setting = 'off' WHERE name = 'x'", SettingChange(name: nil, value: nil, kind: .set)),
     ])
@@ -50,9 +55,12 @@ import Testing
     }
 
     @Test(arguments: [
-        ("BEGIN", TransactionControl.begin), ("START TRANSACTION", .begin), ("COMMIT AND CHAIN", .commit), ("END", .commit),
-        ("ROLLBACK", .rollback), ("ABORT", .rollback), ("SAVEPOINT s", .savepoint), ("ROLLBACK TO s", .rollbackTo), ("RELEASE s", .release),
-        ("PREPARE TRANSACTION 'x'", .prepare), ("COMMIT PREPARED 'x'", .commitPrepared), ("ROLLBACK PREPARED 'x'", .rollbackPrepared),
+        ("BEGIN", TransactionControl.begin), ("START TRANSACTION", .begin), ("COMMIT AND CHAIN", .commit),
+        ("END", .commit),
+        ("ROLLBACK", .rollback), ("ABORT", .rollback), ("SAVEPOINT s", .savepoint), ("ROLLBACK TO s", .rollbackTo),
+        ("RELEASE s", .release),
+        ("PREPARE TRANSACTION 'x'", .prepare), ("COMMIT PREPARED 'x'", .commitPrepared),
+        ("ROLLBACK PREPARED 'x'", .rollbackPrepared),
         ("SET CONSTRAINTS ALL DEFERRED", .constraints),
     ])
     func transactions(_ sql: String, _ control: TransactionControl) async throws {
@@ -61,7 +69,11 @@ import Testing
 
     @Test func copies() async throws {
         let table = try #require(await facts("COPY s.t (a, b) FROM STDIN WITH (FORMAT csv)").copy)
-        #expect(table == CopyTarget(direction: .from, endpoint: .client, relation: RelationName(schema: "s", name: "t"), columns: ["a", "b"], query: nil, format: "csv"))
+        #expect(
+            table
+                == CopyTarget(
+                    direction: .from, endpoint: .client, relation: RelationName(schema: "s", name: "t"),
+                    columns: ["a", "b"], query: nil, format: "csv"))
         #expect(try await facts("COPY t TO '/tmp/x' BINARY").copy?.endpoint == .file("/tmp/x"))
         #expect(try await facts("COPY t FROM PROGRAM 'sh -c x'").copy?.endpoint == .program("sh -c x"))
         let analysis = await analyze("COPY (SELECT (1), ')' FROM t) TO STDOUT")
@@ -72,7 +84,10 @@ import Testing
     @Test func programsAndCalls() async throws {
         #expect(try await facts("DO $$ x $$").doLanguage == "plpgsql")
         #expect(try await facts("DO LANGUAGE plpython3u $$ x $$").doLanguage == "plpython3u")
-        #expect(try await facts("SELECT Pg_Sleep(1), pg_catalog.now(), s.f(g(1)) FROM h(1)").functions.sorted() == ["g", "h", "now", "pg_sleep", "s.f"])
+        #expect(
+            try await facts("SELECT Pg_Sleep(1), pg_catalog.now(), s.f(g(1)) FROM h(1)").functions.sorted() == [
+                "g", "h", "now", "pg_sleep", "s.f",
+            ])
         #expect(try await facts("CALL s.p(f(1))").functions.sorted() == ["f", "s.p"])
     }
 

@@ -40,7 +40,8 @@ import Testing
     }
 
     static let harmless: [String] = [
-        "select 'delete from x'", "select $$ ; delete from x $$", "select /* ; delete from x */ 1", #"select "delete from x" from t"#,
+        "select 'delete from x'", "select $$ ; delete from x $$", "select /* ; delete from x */ 1",
+        #"select "delete from x" from t"#,
         "select e'\\'; delete from x'", "select U&'\\0027; delete from x'", "select 'a''; delete from x'",
     ]
 
@@ -53,7 +54,10 @@ import Testing
     @Test func everyStatementOfAText() async {
         let analysis = await analyze(" ;; select 1 ; drop table x ;;")
         #expect(analysis.statements.map(\.verb) == ["SELECT", "DROP TABLE"])
-        #expect(analysis.statements.map { String(decoding: analysis.text[$0.range], as: UTF8.self) } == ["select 1", "drop table x"])
+        #expect(
+            analysis.statements.map { String(decoding: analysis.text[$0.range], as: UTF8.self) } == [
+                "select 1", "drop table x",
+            ])
     }
 
     @Test func emptyTexts() async {
@@ -65,7 +69,8 @@ import Testing
     }
 
     static let refused: [(String, String)] = [
-        ("select 'x", "unterminated quoted string"), ("select /* x", "unterminated /* comment"), ("select $a$ x", "unterminated dollar-quoted string"),
+        ("select 'x", "unterminated quoted string"), ("select /* x", "unterminated /* comment"),
+        ("select $a$ x", "unterminated dollar-quoted string"),
         (#"select "x"#, "unterminated quoted identifier"), ("select 1\0; drop table x", "a zero byte in the text"),
         ("select 1 -- \0\n; drop table x", "a zero byte in the text"), ("selec 1", #"syntax error at or near "selec""#),
     ]

