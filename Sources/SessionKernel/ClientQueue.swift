@@ -28,7 +28,9 @@ package struct ClientQueue {
     package var startsMessage: Bool { items.first?.startsMessage ?? true }
 
     /// Appends `bytes`, to be released once record `gate` is durable.
-    package mutating func append(_ bytes: ByteBuffer, gate: RecordNumber, mayWait: Bool = false, startsMessage: Bool = true) {
+    package mutating func append(
+        _ bytes: ByteBuffer, gate: RecordNumber, mayWait: Bool = false, startsMessage: Bool = true
+    ) {
         guard bytes.readableBytes > 0 else { return }
         byteCount += bytes.readableBytes
         items.append(Item(bytes: bytes, gate: gate, mayWait: mayWait, startsMessage: startsMessage))

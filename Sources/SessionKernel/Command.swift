@@ -34,7 +34,10 @@ package struct Command {
     /// The exchange that this one continues (an Execute on a suspended portal).
     package var continues: ExchangeID?
 
-    package init(id: ExchangeID, weight: Weight = .effective, text: [UInt8]? = nil, bytes: ByteBuffer, continues: ExchangeID? = nil) {
+    package init(
+        id: ExchangeID, weight: Weight = .effective, text: [UInt8]? = nil, bytes: ByteBuffer,
+        continues: ExchangeID? = nil
+    ) {
         self.id = id
         self.weight = weight
         self.text = text
@@ -59,7 +62,8 @@ package struct Assessment {
     package var isDecided: Bool
 
     package init(
-        subject: CommandSubject, classes: [String] = [], verb: String = "", objects: [String] = [], content: [ContentItem] = [],
+        subject: CommandSubject, classes: [String] = [], verb: String = "", objects: [String] = [],
+        content: [ContentItem] = [],
         refusal: Refusal? = nil, isDecided: Bool = false
     ) {
         self.subject = subject
@@ -84,7 +88,9 @@ package struct SignInProof: Sendable {
     package var claims: AgentContext
     package var isTLS: Bool
 
-    package init(connection: String, database: String, token: [UInt8], claims: AgentContext = AgentContext(), isTLS: Bool) {
+    package init(
+        connection: String, database: String, token: [UInt8], claims: AgentContext = AgentContext(), isTLS: Bool
+    ) {
         self.connection = connection
         self.database = database
         self.token = token
@@ -110,7 +116,8 @@ package struct SessionTerms: Sendable {
 
     package init(
         context: SessionContext, database: String, targetUser: String, masks: MaskSet,
-        cancelKey: (processID: Int32, secret: [UInt8]), durability: Durability, limits: SessionLimits, targetTLS: TargetTLS
+        cancelKey: (processID: Int32, secret: [UInt8]), durability: Durability, limits: SessionLimits,
+        targetTLS: TargetTLS
     ) {
         self.context = context
         self.database = database

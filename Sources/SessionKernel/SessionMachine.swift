@@ -50,7 +50,8 @@ package struct SessionMachine<D: Dialect> {
 
         var gate: RecordNumber {
             switch self {
-            case .command(_, let gate), .refusal(_, _, let gate), .substitute(_, let gate), .inputChunk(_, _, let gate): gate
+            case .command(_, let gate), .refusal(_, _, let gate), .substitute(_, let gate), .inputChunk(_, _, let gate):
+                gate
             case .carry, .end: 0
             }
         }
@@ -194,7 +195,9 @@ package struct SessionMachine<D: Dialect> {
 
     // MARK: - Inputs: sign-in
 
-    package mutating func signInGranted(_ terms: SessionTerms, judge: any CommandJudge, opening: EntryDraft) -> [SessionAction] {
+    package mutating func signInGranted(_ terms: SessionTerms, judge: any CommandJudge, opening: EntryDraft)
+        -> [SessionAction]
+    {
         guard phase == .signingIn else { return finish() }
         dialect.signedIn(terms)
         self.judge = judge
@@ -292,7 +295,9 @@ package struct SessionMachine<D: Dialect> {
     // MARK: - Inputs: decisions
 
     package mutating func analysed(_ id: ExchangeID, _ analysis: SQLAnalysis) -> [SessionAction] {
-        guard phase == .open, case .analysing = head, let (command, receivedAt) = headCommand(id) else { return finish() }
+        guard phase == .open, case .analysing = head, let (command, receivedAt) = headCommand(id) else {
+            return finish()
+        }
         assess(command, receivedAt, analysis)
         return finish()
     }
@@ -307,7 +312,9 @@ package struct SessionMachine<D: Dialect> {
     }
 
     package mutating func approvalOpened(_ id: ExchangeID, _ approval: RecordID) -> [SessionAction] {
-        guard phase == .open, case .held(let assessment, let verdict, let record, let state) = head, headCommand(id) != nil else {
+        guard phase == .open, case .held(let assessment, let verdict, let record, let state) = head,
+            headCommand(id) != nil
+        else {
             // Nobody waits any more; a withdrawal that came before this could not name the approval yet.
             actions.append(.withdrawApproval(id))
             return finish()
@@ -460,7 +467,8 @@ package struct SessionMachine<D: Dialect> {
             switch head {
             case .analysing:
                 let assessment = dialect.assess(command, analysis: nil)
-                decide(command, receivedAt, assessment, Self.judgeFailed("The statement could not be analysed in time."))
+                decide(
+                    command, receivedAt, assessment, Self.judgeFailed("The statement could not be analysed in time."))
             case .judging(let assessment):
                 decide(command, receivedAt, assessment, Self.judgeFailed("The policy did not answer in time."))
             case .fresh, .held: break
@@ -606,7 +614,9 @@ package struct SessionMachine<D: Dialect> {
             return decide(command, receivedAt, assessment, .allow)
         }
         do throws(GatewayError) {
-            guard let judge else { return decide(command, receivedAt, assessment, Self.judgeFailed("There is no policy.")) }
+            guard let judge else {
+                return decide(command, receivedAt, assessment, Self.judgeFailed("There is no policy."))
+            }
             if let verdict = try judge.verdict(on: assessment.subject) {
                 decide(command, receivedAt, assessment, verdict)
             } else {
@@ -619,7 +629,8 @@ package struct SessionMachine<D: Dialect> {
         }
     }
 
-    private mutating func decide(_ command: Command, _ receivedAt: UInt64, _ assessment: Assessment, _ verdict: Verdict) {
+    private mutating func decide(_ command: Command, _ receivedAt: UInt64, _ assessment: Assessment, _ verdict: Verdict)
+    {
         if case .judging = head { actions.append(.stopTimer(.verdict)) }
         if case .analysing = head { actions.append(.stopTimer(.verdict)) }
         switch verdict.kind {
@@ -653,7 +664,9 @@ package struct SessionMachine<D: Dialect> {
 
     // MARK: - Holding
 
-    private mutating func askForApproval(_ command: Command, _ assessment: Assessment, _ verdict: Verdict, _ record: RecordNumber) {
+    private mutating func askForApproval(
+        _ command: Command, _ assessment: Assessment, _ verdict: Verdict, _ record: RecordNumber
+    ) {
         guard !clientSaidGoodbye else { return abandonHeld() }
         let terms = verdict.hold ?? HoldTerms(groups: [])
         head = .held(assessment, verdict, record: record, .asked)
@@ -807,7 +820,8 @@ package struct SessionMachine<D: Dialect> {
             }
             let number = settle(id, outcome, exchange)
             if sessionLimits.seconds > 0 {
-                actions.append(open.isEmpty ? .stopTimer(.exchange) : .startTimer(.exchange, seconds: sessionLimits.seconds))
+                actions.append(
+                    open.isEmpty ? .stopTimer(.exchange) : .startTimer(.exchange, seconds: sessionLimits.seconds))
             }
             toClient.append(bytes, gate: number)
         case .lookup(let request):
@@ -856,7 +870,9 @@ package struct SessionMachine<D: Dialect> {
         return lastRecord
     }
 
-    private mutating func recordChunk(_ bytes: ByteBuffer, of id: ExchangeID?, _ direction: ChunkDirection) -> RecordNumber {
+    private mutating func recordChunk(_ bytes: ByteBuffer, of id: ExchangeID?, _ direction: ChunkDirection)
+        -> RecordNumber
+    {
         let retained =
             id.flatMap { open[$0] }.map { exchange in
                 (direction == .answer ? exchange.bytesOut : exchange.bytesIn) < sessionLimits.responseBytes
@@ -868,7 +884,9 @@ package struct SessionMachine<D: Dialect> {
         return lastRecord
     }
 
-    private func entry(_ type: EntryType, _ command: Command, _ assessment: Assessment, _ verdict: Verdict) -> EntryDraft {
+    private func entry(_ type: EntryType, _ command: Command, _ assessment: Assessment, _ verdict: Verdict)
+        -> EntryDraft
+    {
         var draft = EntryDraft(type, exchange: command.id.number)
         if let continued = command.continues { draft.details["continues"] = String(continued.number) }
         draft.classes = assessment.classes
@@ -900,13 +918,13 @@ package struct SessionMachine<D: Dialect> {
             return close(reason)
         case .dialling, .open: break
         }
-        _ = cancelHead()
-        for case .command(let command, _) in decided { _ = recordCancelled(command) }
         if !open.isEmpty { cancelTarget() }
         for (id, exchange) in open.sorted(by: { $0.key < $1.key }) {
             settle(id, Outcome(kind: .interrupted, code: refusal?.code), exchange)
         }
         open.removeAll()
+        for case .command(let command, _) in decided { _ = recordCancelled(command) }
+        _ = cancelHead()
         if let refusal, inWords { toClient.append(dialect.abort(refusal), gate: 0) }
         if case .none = cancel { sayFarewell() }
         var draft = EntryDraft(.sessionClose)
@@ -928,7 +946,9 @@ package struct SessionMachine<D: Dialect> {
 
     private mutating func shut() {
         phase = .closed
-        for timer in [SessionTimer.signIn, .verdict, .approval, .notice, .exchange, .drain] { actions.append(.stopTimer(timer)) }
+        for timer in [SessionTimer.signIn, .verdict, .approval, .notice, .exchange, .drain] {
+            actions.append(.stopTimer(timer))
+        }
         actions.append(.closeTarget)
         actions.append(.closeClient)
     }
@@ -973,7 +993,8 @@ package struct SessionMachine<D: Dialect> {
             switch phase {
             case .connecting: true
             case .open:
-                incomingBytes + decidedBytes < limits.pipelineBytes && incoming.count < limits.pipelineItems && targetIsWritable
+                incomingBytes + decidedBytes < limits.pipelineBytes && incoming.count < limits.pipelineItems
+                    && targetIsWritable
                     && unsyncedBytes < sessionLimits.unsyncedBytes && decided.count < limits.pipelineItems
             case .signingIn, .dialling, .draining, .sealing, .closed: false
             }

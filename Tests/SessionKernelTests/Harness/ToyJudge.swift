@@ -1,0 +1,40 @@
+import AccessPolicy
+import GatewayCore
+import SQLAnalysis
+import SessionKernel
+
+/// Answers as each text says of itself.
+struct ToyJudge: CommandJudge {
+    /// Any analysis will do for the toy protocol: this one says that the text is past the limit, which needs no thread.
+    static let analysis: SQLAnalysis = {
+        var configuration = SQLAnalyzer.Configuration()
+        configuration.limits = AnalysisLimits(command: 0)
+        configuration.threads = 1
+        nonisolated(unsafe) var result: SQLAnalysis?
+        let analyzer = SQLAnalyzer(configuration)
+        analyzer.analyze([UInt8(ascii: "x")]) { result = $0 }
+        guard let result else { preconditionFailure("a text past the limit is answered at once") }
+        return result
+    }()
+
+    static func verdict(of toy: ToyText) -> Verdict {
+        switch toy.verdict {
+        case "a", "d": Verdict(kind: .allow, policy: "toy")
+        case "h": Verdict(kind: .hold, rules: ["hold"], hold: HoldTerms(groups: ["dba"], within: 60), policy: "toy")
+        default: Verdict(kind: .block, rules: ["block"], policy: "toy")
+        }
+    }
+
+    func cachedAnalysis(of text: [UInt8]) -> SQLAnalysis? {
+        ToyText(text)?.analysis == "c" ? Self.analysis : nil
+    }
+
+    func verdict(on subject: CommandSubject) throws(GatewayError) -> Verdict? {
+        guard let toy = ToyText(subject.text) else { throw GatewayError(.init("toy"), "not a toy text") }
+        switch toy.when {
+        case .immediate: return Self.verdict(of: toy)
+        case .late, .never: return nil
+        case .error: throw GatewayError(.init("toy"), "the policy is broken")
+        }
+    }
+}
