@@ -1,0 +1,277 @@
+import AccessPolicy
+import AuditLedger
+import DataMasking
+import GatewayCore
+import NIOCore
+package import SQLAnalysis
+package import SessionKernel
+
+/// What the dialect keeps of a command between its assessment and its forwarding.
+struct CommandNote {
+    enum Kind {
+        case query
+        case parse(statement: String)
+        case bind(portal: String, statement: String)
+        case execute(portal: String)
+        case functionCall
+        case oversized(UInt8)
+    }
+
+    var id: ExchangeID
+    var kind: Kind
+    /// Everything it may run.
+    var meanings: [Meaning] = []
+    var resultFormats: [Int16] = []
+}
+
+extension PostgresDialect {
+    package mutating func assess(_ command: Command, analysis: SQLAnalysis?) -> Assessment {
+        var note = CommandNote(id: command.id, kind: .query)
+        var assessment = judge(command, analysis, &note)
+        if assessment.refusal == nil { assessment.refusal = settingRefusal(note) }
+        if notes.count >= 4096 { notes.removeFirst() }
+        notes.append(note)
+        return assessment
+    }
+
+    private mutating func judge(_ command: Command, _ analysis: SQLAnalysis?, _ note: inout CommandNote) -> Assessment {
+        if let (type, length) = framing.oversized[command.id] {
+            framing.settledOversized(command.id)
+            note.kind = .oversized(type)
+            return tooLarge(length)
+        }
+        switch command.bytes.getInteger(at: command.bytes.readerIndex, as: UInt8.self) {
+        case FrontendType.query:
+            note.kind = .query
+            note.meanings = [meaning(of: command, analysis)]
+            return textAssessment(note, analysis, command.text ?? [])
+        case FrontendType.parse:
+            guard let parse = ParseMessage(command.bytes) else { break }
+            note.kind = .parse(statement: parse.statement)
+            var meaning = meaning(of: command, analysis)
+            meaning.parameterTypes = parse.parameterTypes
+            note.meanings = [meaning]
+            var assessment = textAssessment(note, analysis, command.text ?? [])
+            if !names.prepare(parse.statement, meaning, limit: limits.names) { assessment.refusal = tooManyNames }
+            return assessment
+        case FrontendType.bind:
+            guard let bind = BindMessage(command.bytes) else { break }
+            note.kind = .bind(portal: bind.portal, statement: bind.statement)
+            note.resultFormats = bind.resultFormats
+            note.meanings = names.statement(bind.statement, behind: framing.lastBoundary(before: command.id))
+            var assessment = boundAssessment(note, bind)
+            if !names.open(bind.portal, note.meanings, number: command.id.number, limit: limits.names) { assessment.refusal = tooManyNames }
+            return assessment
+        case FrontendType.execute:
+            guard let execute = ExecuteMessage(command.bytes) else { break }
+            note.kind = .execute(portal: execute.portal)
+            note.meanings = names.portals[execute.portal] ?? []
+            var assessment = Assessment(
+                subject: subject(note.meanings, text: [], missing: "the portal \"\(execute.portal)\" is not known"))
+            // A portal that a Bind made was decided with it.
+            assessment.isDecided = command.continues != nil
+            describe(note.meanings, in: &assessment)
+            if assessment.verb.isEmpty { assessment.verb = "EXECUTE" }
+            return assessment
+        case FrontendType.functionCall:
+            guard let call = FunctionCallMessage(command.bytes) else { break }
+            note.kind = .functionCall
+            var subject = subject([], text: [], missing: "a function call by OID \(call.function)")
+            subject.classes = [.functionCall]
+            subject.functions = [String(call.function)]
+            return Assessment(
+                subject: subject, classes: [StatementClass.functionCall.rawValue], verb: "FUNCTION", objects: [String(call.function)])
+        default:
+            break
+        }
+        var assessment = Assessment(subject: subject([], text: [], missing: "the message is malformed"))
+        assessment.refusal = Refusal(code: "08P01", message: "The message is malformed.")
+        return assessment
+    }
+
+    private func meaning(of command: Command, _ analysis: SQLAnalysis?) -> Meaning {
+        guard let analysis else {
+            let reason = NotUnderstood(message: "the text was not analysed")
+            return Meaning(number: command.id.number, facts: [], notUnderstood: reason)
+        }
+        return Meaning(
+            number: command.id.number, facts: analysis.statements, notUnderstood: analysis.notUnderstood, analysis: analysis)
+    }
+
+    private func tooLarge(_ length: Int) -> Assessment {
+        let reason = NotUnderstood(
+            message: "the message has \(length) bytes, the limit is \(limits.command)", setting: "limits.command")
+        var assessment = Assessment(subject: subject([], text: [], missing: reason.message), classes: [StatementClass.unknown.rawValue])
+        assessment.refusal = Refusal(
+            code: "54000", message: "The command is too large to be judged: \(reason.message).",
+            hint: "Send large data with COPY, or ask for a higher limits.command.")
+        return assessment
+    }
+
+    private var tooManyNames: Refusal {
+        Refusal(
+            code: "54000",
+            message: "The name is longer than \(NameTable.maximumNameLength) bytes, or more than \(limits.names) names are open.",
+            hint: "Close statements and portals that are not needed any more.")
+    }
+
+    // MARK: - Texts
+
+    /// A Query or a Parse: its own text, and what the names in it stand for.
+    private mutating func textAssessment(_ note: CommandNote, _ analysis: SQLAnalysis?, _ text: [UInt8]) -> Assessment {
+        var all = note.meanings
+        let isParse = if case .parse = note.kind { true } else { false }
+        for facts in note.meanings.flatMap(\.facts) { all += follow(facts, note.id, in: text, isParse: isParse) }
+        var subject = subject(all, text: text, missing: nil)
+        if subject.notUnderstood == nil, hasMasks {
+            subject.notUnderstood = note.meanings.flatMap(\.facts).compactMap { unmaskable($0, text) }.first
+        }
+        var assessment = Assessment(subject: subject)
+        describe(all, in: &assessment)
+        if let analysis {
+            assessment.content = [ContentItem(.text, RecordText.masked(analysis, masks))]
+            if assessment.classes.isEmpty { assessment.classes = analysis.apparentClasses.map(\.rawValue) }
+        } else {
+            assessment.content = [ContentItem(.text, hasMasks ? RecordText.hidden : text)]
+        }
+        return assessment
+    }
+
+    /// Notes what a statement does to names, and gives what a name in it stands for.
+    private mutating func follow(_ facts: StatementFacts, _ id: ExchangeID, in text: [UInt8], isParse: Bool) -> [Meaning] {
+        switch facts.name {
+        case .prepares(let name):
+            // The inner text is known by its facts; a name that finds no room stays unknown, which is not understood later.
+            _ = names.prepare(name, Meaning(number: id.number, facts: facts.inner), limit: limits.names)
+            return []
+        case .declaresCursor(let name):
+            var meaning = Meaning(number: id.number, facts: facts.inner)
+            meaning.isCursor = true
+            if !names.open(name, [meaning], number: id.number, limit: limits.names) { return [unknownName(name, id)] }
+            return []
+        case .executes(let name):
+            return names.statements[name] ?? [unknownName(name, id)]
+        case .fetches(let name):
+            return names.portals[name] ?? [unknownName(name, id)]
+        default:
+            return []
+        }
+    }
+
+    private func unknownName(_ name: String, _ id: ExchangeID) -> Meaning {
+        Meaning(
+            number: id.number, facts: [],
+            notUnderstood: NotUnderstood(message: "nothing is known of the prepared statement or cursor \"\(name)\""))
+    }
+
+    /// A COPY whose output the masks could not follow.
+    private func unmaskable(_ facts: StatementFacts, _ text: [UInt8]) -> NotUnderstood? {
+        guard let copy = facts.copy, copy.direction == .to, copy.endpoint == .client else { return nil }
+        guard CopyFormat(isBinary: copy.format == "binary", facts: facts, text: text) == nil else { return nil }
+        return NotUnderstood(message: "COPY with these options cannot be masked; use text, csv or binary with HEADER at most")
+    }
+
+    /// Bind: the texts that its statement may stand for, with parameters.
+    private func boundAssessment(_ note: CommandNote, _ bind: BindMessage) -> Assessment {
+        let label = bind.statement.isEmpty ? "the unnamed statement" : "the prepared statement \"\(bind.statement)\""
+        var all = note.meanings
+        for facts in note.meanings.flatMap(\.facts) {
+            switch facts.name {
+            case .executes(let name): all += names.statements[name] ?? [unknownName(name, note.id)]
+            case .fetches(let name): all += names.portals[name] ?? [unknownName(name, note.id)]
+            default: break
+            }
+        }
+        let text = note.meanings.last?.analysis?.text ?? []
+        var assessment = Assessment(subject: subject(all, text: text, missing: "nothing is known of \(label)"))
+        describe(all, in: &assessment)
+        if assessment.verb.isEmpty { assessment.verb = "BIND" }
+        if let analysis = note.meanings.last?.analysis { assessment.content.append(ContentItem(.text, RecordText.masked(analysis, masks))) }
+        if !bind.parameters.isEmpty {
+            assessment.content.append(ContentItem(.parameters, RecordParameters.json(bind, note.meanings, masks)))
+        }
+        return assessment
+    }
+
+    // MARK: - Facts to subject
+
+    /// - Parameter missing: what is not understood when there is no meaning at all.
+    private func subject(_ meanings: [Meaning], text: [UInt8], missing: String?) -> CommandSubject {
+        var subject = CommandSubject(classes: [], text: text)
+        for meaning in meanings {
+            if let reason = meaning.notUnderstood {
+                subject.notUnderstood = subject.notUnderstood ?? reason
+                subject.classes.insert(.unknown)
+            } else if meaning.facts.isEmpty {
+                subject.classes.insert(.empty)
+            }
+            for facts in meaning.facts {
+                subject.classes.formUnion(facts.classes)
+                add(facts, to: &subject)
+            }
+        }
+        if meanings.isEmpty, let missing {
+            subject.notUnderstood = NotUnderstood(message: missing)
+            subject.classes.insert(.unknown)
+        }
+        if let terms {
+            subject.principal = terms.context.principal
+            subject.agent = terms.context.agent
+            subject.connection = terms.context.connection
+            subject.database = terms.database
+        }
+        return subject
+    }
+
+    private func add(_ facts: StatementFacts, to subject: inout CommandSubject) {
+        var verb = facts.verb
+        if let copy = facts.copy {
+            verb = copy.direction == .from ? "COPY FROM" : "COPY TO"
+            switch copy.endpoint {
+            case .client: break
+            case .file: verb += " FILE"
+            case .program: verb += " PROGRAM"
+            }
+        }
+        subject.verbs.append(verb)
+        subject.reads += facts.reads
+        subject.writes += facts.writes
+        subject.functions += facts.functions
+        subject.settings += facts.settings.map { $0.name ?? "" }
+        if facts.hasWriteWithoutWhere { subject.writesWithoutWhere = true }
+        for inner in facts.inner { add(inner, to: &subject) }
+    }
+
+    private func describe(_ meanings: [Meaning], in assessment: inout Assessment) {
+        assessment.classes = assessment.subject.classes.map(\.rawValue).sorted()
+        let facts = meanings.flatMap(\.facts)
+        assessment.verb = facts.first?.verb ?? ""
+        var objects: [String] = []
+        for object in facts.flatMap({ ($0.reads + $0.writes).map(\.description) + $0.objects }) where !objects.contains(object) {
+            objects.append(object)
+            if objects.count == 64 { break }
+        }
+        assessment.objects = objects
+    }
+
+    // MARK: - Settings
+
+    private func settingRefusal(_ note: CommandNote) -> Refusal? {
+        for change in note.meanings.flatMap(\.facts).flatMap({ $0.settings + $0.inner.flatMap(\.settings) }) {
+            switch change.kind {
+            case .set, .local:
+                guard let name = change.name else {
+                    return Refusal(
+                        message: "The setting that set_config changes cannot be told from the text.",
+                        hint: "Name the setting and its value as literals.")
+                }
+                if change.value?.lowercased() == "none", name == "role" { continue }
+                if let refusal = SettingsGuard.refusal(setting: name, to: change.value) { return refusal }
+            case .reset, .resetAll, .stored:
+                // A reset goes back to what was judged at sign-in.
+                continue
+            }
+        }
+        return nil
+    }
+}

@@ -1,0 +1,149 @@
+import DataMasking
+import GatewayCore
+import NIOCore
+import SQLAnalysis
+import SessionKernel
+
+/// Settles what happens to the columns of an answer before its first row is released.
+extension PostgresDialect {
+    /// - Returns: false when the catalogue must be asked first; the message stays where it is.
+    mutating func planRows(
+        _ message: ByteBuffer, _ id: ExchangeID?, _ run: inout OutputRun, _ events: inout [TargetEvent]
+    ) throws(DialectFault) -> Bool {
+        guard hasMasks, let masks, let id, let exchange = queue.open[id] else { return true }
+        guard let description = RowDescription(message) else { throw malformed(BackendType.rowDescription) }
+        if masks.hasColumnRules {
+            var missing: [LookupRequest.ColumnReference] = []
+            for column in description.columns where column.table != 0 && column.attribute > 0 {
+                let reference = LookupRequest.ColumnReference(table: column.table, attribute: column.attribute)
+                if origins[reference] == nil, !origins.isUnknown(reference), !missing.contains(reference) { missing.append(reference) }
+            }
+            if !missing.isEmpty {
+                run.flush(into: &events)
+                lookup = PendingLookup(purpose: .rows(missing), exchange: id)
+                events.append(.lookup(.columns(missing)))
+                return false
+            }
+        }
+        defer { origins.retryUnknown() }
+        let touches = touchesMasked(exchange.meanings, masks)
+        var columns = description.columns
+        for index in columns.indices {
+            // A Describe of a portal tells formats; a Query's are its own.
+            if !exchange.isQuery, let format = Self.format(exchange.resultFormats, index) { columns[index].format = format }
+        }
+        let plan = masks.plan(
+            columns: columns.map { column in
+                AnswerColumn(
+                    name: column.name, origins: origins(of: column), isText: TypeShape.isReadable(column.type, format: column.format),
+                    touchesMasked: touches)
+            })
+        try accept(plan, names: columns.map(\.name))
+        queue.open[id]?.plan = plan
+        queue.open[id]?.columns = columns
+        return true
+    }
+
+    private static func format(_ formats: [Int16], _ index: Int) -> Int16? {
+        formats.isEmpty ? nil : formats.count == 1 ? formats[0] : formats.indices.contains(index) ? formats[index] : nil
+    }
+
+    private func origins(of column: RowDescription.Column) -> [ColumnOrigin] {
+        guard column.table != 0 else { return [.computed] }
+        // A whole row, or a system column.
+        guard column.attribute > 0 else { return [column.attribute == 0 ? .unknown : .computed] }
+        let reference = LookupRequest.ColumnReference(table: column.table, attribute: column.attribute)
+        return origins[reference]?.origins ?? [.unknown]
+    }
+
+    /// A rule's `unknown: deny` ends the session's answer: rows that came already cannot be told apart from the rest.
+    private func accept(_ plan: MaskPlan, names: [String]) throws(DialectFault) {
+        guard let denied = plan.denied else { return }
+        let name = names.indices.contains(denied) ? names[denied] : "\(denied + 1)"
+        throw DialectFault(
+            .target, "42501", "The column \"\(name)\" of this answer may hold masked values, and its origin is not known.")
+    }
+
+    /// Whether an expression of these texts may carry a value of a masked column.
+    private func touchesMasked(_ meanings: [Meaning], _ masks: MaskSet) -> Bool {
+        meanings.isEmpty
+            || meanings.contains { meaning in
+                meaning.notUnderstood != nil || meaning.facts.contains { touchesMasked($0, masks) }
+            }
+    }
+
+    private func touchesMasked(_ facts: StatementFacts, _ masks: MaskSet) -> Bool {
+        switch facts.name {
+        case .executes, .fetches: return true
+        default: break
+        }
+        if facts.columns.contains(where: { masks.mayMask(columnNamed: $0) != nil }) { return true }
+        if facts.hasStar, facts.reads.isEmpty || (facts.reads + facts.writes).contains(where: { masks.mayMask(anyColumnOf: $0) }) { return true }
+        return facts.inner.contains { touchesMasked($0, masks) }
+    }
+
+    // MARK: - COPY
+
+    /// - Returns: false when the catalogue must be asked first.
+    mutating func planCopy(
+        _ message: ByteBuffer, _ id: ExchangeID, _ run: inout OutputRun, _ events: inout [TargetEvent]
+    ) throws(DialectFault) -> Bool {
+        guard hasMasks, let exchange = queue.open[id], exchange.copyOut == nil, !exchange.copyPassesThrough else { return true }
+        run.flush(into: &events)
+        lookup = PendingLookup(purpose: .copy, exchange: id)
+        let (facts, text) = copyFacts(exchange)
+        guard let copy = facts?.copy else {
+            // Not a COPY that is understood: every column is unknown.
+            events.append(.lookup(.columns([])))
+            return false
+        }
+        if let range = copy.query, let text, range.lowerBound >= 0, range.upperBound <= text.count {
+            events.append(.lookup(.query(text: Array(text[range]))))
+        } else if let relation = copy.relation {
+            events.append(.lookup(.relation(relation, columns: copy.columns, searchPath: searchPath)))
+        } else {
+            events.append(.lookup(.columns([])))
+        }
+        return false
+    }
+
+    /// The COPY that answers now: by its place among the statements, when that can be told.
+    private func copyFacts(_ exchange: OpenExchange) -> (StatementFacts?, [UInt8]?) {
+        guard exchange.meanings.count == 1 else { return (nil, nil) }
+        let facts = exchange.meanings[0].facts
+        let text = exchange.meanings[0].analysis?.text
+        let outs = facts.filter { $0.copy?.direction == .to && $0.copy?.endpoint == .client }
+        return (outs.count == 1 ? outs[0] : facts.indices.contains(exchange.statementIndex) ? facts[exchange.statementIndex] : nil, text)
+    }
+
+    /// Takes the catalogue's answer in; the message that asked is walked again afterwards.
+    mutating func settle(_ pending: PendingLookup, _ answer: LookupAnswer) throws(DialectFault) {
+        switch pending.purpose {
+        case .rows(let references):
+            origins.learn(references, answer)
+        case .copy:
+            guard let id = pending.exchange, let masks, let exchange = queue.open[id] else { return }
+            guard let response = CopyResponse(target.bytes) else { throw malformed(BackendType.copyOutResponse) }
+            let (facts, text) = copyFacts(exchange)
+            let found = answer.columns.flatMap { $0.count == response.columnCount ? $0 : nil }
+            let touches = touchesMasked(exchange.meanings, masks)
+            let columns = (0..<response.columnCount).map { index in
+                let type = found?[index].type ?? 0
+                return AnswerColumn(
+                    name: found?[index].name ?? "", origins: found?[index].origins ?? [.unknown],
+                    isText: response.isBinary ? TypeShape.isReadable(type, format: 1) : true, touchesMasked: touches)
+            }
+            let plan = masks.plan(columns: columns)
+            try accept(plan, names: columns.map(\.name))
+            if plan.isIdentity {
+                queue.open[id]?.copyPassesThrough = true
+                return
+            }
+            guard let format = CopyFormat(isBinary: response.isBinary, facts: facts, text: text) else {
+                throw DialectFault(.target, "0A000", "This form of COPY cannot be masked: use text, csv or binary with plain options.")
+            }
+            queue.open[id]?.copyOut = CopyRewriter(
+                plan: plan, types: (0..<response.columnCount).map { found?[$0].type ?? 0 }, format: format, limit: limits.row)
+        }
+    }
+}
