@@ -21,7 +21,7 @@ def gateway(shop15, scratch):
     made = harness.Gateway(scratch, [
         harness.connection("orders", shop15),
         harness.connection("guarded", shop15, guard=[{"name": "ddl", "when": {"statement": ["ddl"]}, "then": "block"}]),
-    ], name="hostile").start()
+    ], name="hostile", timeouts={"sign_in": "6s"}).start()
     yield made
     made.stop()
 
@@ -160,7 +160,7 @@ def test_half_open_and_slow_clients_time_out(gateway, good):
                     gone += 1
             return gone == len(silent)
 
-        wait_for(closed, 90, "silent connections closed", every=0.5)
+        wait_for(closed, 30, "silent connections closed", every=0.5)
     finally:
         for channel in silent:
             channel.close()
