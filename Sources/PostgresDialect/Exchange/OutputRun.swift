@@ -5,6 +5,8 @@ import SessionKernel
 struct OutputRun {
     /// Its reader index is the place up to which messages were taken.
     var source: ByteBuffer
+    /// The same bytes with the reader index left behind: slices are cut out of it.
+    private let whole: ByteBuffer
     private var start: Int
     private var rewritten: ByteBuffer?
     /// Whose data is in the run.
@@ -15,6 +17,7 @@ struct OutputRun {
 
     init(_ source: ByteBuffer) {
         self.source = source
+        whole = source
         start = source.readerIndex
     }
 
@@ -42,7 +45,7 @@ struct OutputRun {
 
     /// Moves what was kept so far into the rewritten buffer.
     private mutating func settle() {
-        guard source.readerIndex > start, let piece = source.getSlice(at: start, length: source.readerIndex - start) else { return }
+        guard source.readerIndex > start, let piece = whole.getSlice(at: start, length: source.readerIndex - start) else { return }
         if rewritten == nil { rewritten = ByteBufferAllocator().buffer(capacity: source.readableBytes + piece.readableBytes) }
         rewritten?.writeImmutableBuffer(piece)
         start = source.readerIndex
@@ -57,7 +60,7 @@ struct OutputRun {
             isData = false
             rows = 0
         }
-        guard rewritten != nil else { return source.getSlice(at: start, length: source.readerIndex - start) ?? ByteBuffer() }
+        guard rewritten != nil else { return whole.getSlice(at: start, length: source.readerIndex - start) ?? ByteBuffer() }
         settle()
         return rewritten ?? ByteBuffer()
     }
