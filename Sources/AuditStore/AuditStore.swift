@@ -1,0 +1,218 @@
+package import AuditLedger
+package import Crypto
+package import GatewayCore
+import Synchronization
+
+/// How the store is set up.
+package struct StoreOptions: Sendable {
+    /// Wraps the session keys; 256 bits.
+    package var vaultKey: SymmetricKey
+    /// Bytes of one log segment, reserved on the disk ahead.
+    package var segmentSize: Int
+    /// Free bytes under which no new session is admitted.
+    package var watermark: UInt64
+    /// Whether a search index is kept.
+    package var keepsIndex: Bool
+
+    package init(vaultKey: SymmetricKey, segmentSize: Int = 64 << 20, watermark: UInt64 = 256 << 20, keepsIndex: Bool = true) {
+        self.vaultKey = vaultKey
+        self.segmentSize = segmentSize
+        self.watermark = watermark
+        self.keepsIndex = keepsIndex
+    }
+}
+
+/// Names an observer, to end it.
+package struct ObserverToken: Sendable {
+    fileprivate let number: UInt64
+}
+
+/// The audit log of one gateway: takes entries and chunks, makes them durable in batches, says how far it has come.
+package final class AuditStore: Sendable {
+    let writer: LogWriter
+    private let storage: any LogStorage
+    private let options: StoreOptions
+    private let now: @Sendable () -> Timestamp
+    private let gateway: Mutex<SessionRecorder>
+    private let filer: Filer?
+
+    /// Opens the data folder, made when absent: checks the log, cuts a torn end, seals sessions that a crash left open.
+    ///
+    /// Throws `storeBusy` when another gateway has the folder, `logCorrupt` with file and offset when the log is damaged.
+    package static func open(
+        directory: String, options: StoreOptions, storage: (any LogStorage)? = nil, now: @escaping @Sendable () -> Timestamp
+    ) throws(GatewayError) -> AuditStore {
+        try AuditStore(directory: directory, options: options, storage: storage ?? PosixStorage(root: directory), now: now)
+    }
+
+    private init(
+        directory: String, options: StoreOptions, storage: any LogStorage, now: @escaping @Sendable () -> Timestamp
+    ) throws(GatewayError) {
+        self.storage = storage
+        self.options = options
+        self.now = now
+        do throws(StorageFailure) {
+            try storage.makeDirectory("")
+            guard try storage.lock() else { throw StorageFailure(call: "lock", path: "lock", number: 11) }
+        } catch {
+            throw GatewayError(
+                .storeBusy, "The data folder \(directory) cannot be used: another gateway has it, or it cannot be written.", cause: error)
+        }
+        let recovered = try LogRecovery.run(storage)
+        let filer = options.keepsIndex ? try Filer(directory: directory, storage: storage) : nil
+        try filer?.catchUp(to: recovered.end)
+        let orphans = try filer?.index.openSessions() ?? []
+        do throws(StorageFailure) {
+            let keys = try storage.open(KeyStore.path, create: false)
+            writer = try LogWriter(
+                storage: storage, segmentSize: UInt64(max(options.segmentSize, 4096)), number: recovered.nextSegment,
+                position: recovered.end, keyFile: keys, keySlots: recovered.keySlots)
+        } catch {
+            throw GatewayError(
+                error.isDiskFull ? .diskFull : .logFailed, "The audit log could not be started: \(error.call) failed.", cause: error)
+        }
+        let context = SessionContext(
+            session: RecordID(at: now()), principal: nil, connection: "", kind: "gateway", clientAddress: "")
+        gateway = Mutex(try SessionRecorder(context, writer: writer, vaultKey: options.vaultKey, now: now))
+        self.filer = filer
+        for orphan in orphans { try sealOrphan(orphan) }
+        writer.start()
+        if let filer {
+            _ = observe { filer.advance(to: $0.synced) }
+            filer.start()
+        }
+        if !orphans.isEmpty { writer.requestSync() }
+    }
+
+    private func sealOrphan(_ orphan: OpenSession) throws(GatewayError) {
+        var draft = EntryDraft(.sessionClose)
+        draft.outcome = Outcome(kind: .interrupted)
+        draft.reasonCode = "gateway_stopped"
+        let time = now()
+        var out = CanonicalWriter()
+        let start = RecordFormat.begin(&out.bytes, kind: .leaf)
+        LeafEncoder(orphan.context).encode(
+            draft, sequence: orphan.nextSequence, id: RecordID(at: time), time: time, commitments: [], into: &out)
+        RecordFormat.end(&out.bytes, start: start)
+        _ = try writer.append(out.bytes, leaves: 1)
+    }
+
+    /// A recorder for a new session; its key is durable before anything that it seals.
+    package func makeRecorder(_ context: SessionContext) throws(GatewayError) -> SessionRecorder {
+        try SessionRecorder(context, writer: writer, vaultKey: options.vaultKey, now: now)
+    }
+
+    /// Asks for everything appended so far to be synced soon; observers hear of it. Cheap; call once after a batch of appends.
+    package func requestSync() {
+        writer.requestSync()
+    }
+
+    /// `relaxed`: writes what is pending on the calling thread; all up to the position returned survives the process.
+    @discardableResult
+    package func writeNow() throws(GatewayError) -> LogPosition {
+        try writer.writeNow()
+    }
+
+    package var progress: LogProgress {
+        writer.state.withLock { $0.progress }
+    }
+
+    package var counters: StoreCounters {
+        writer.state.withLock { $0.counters }
+    }
+
+    /// Calls `callback` after each sync, and once after a failure, on the log's thread (a failure of `writeNow`: on its caller's).
+    package func observe(_ callback: @escaping @Sendable (LogProgress) -> Void) -> ObserverToken {
+        writer.state.withLock { state in
+            defer { state.nextObserver += 1 }
+            state.observers[state.nextObserver] = callback
+            return ObserverToken(number: state.nextObserver)
+        }
+    }
+
+    package func endObserving(_ token: ObserverToken) {
+        writer.state.withLock { state in
+            state.observers[token.number] = nil
+        }
+    }
+
+    /// Nil while all is well; else why nothing is recorded any more.
+    package var failure: GatewayError? {
+        writer.state.withLock { $0.failure }
+    }
+
+    /// Nil when a new session may begin; else why not: the log failed, or room to close the open ones must be kept.
+    package var admissionProblem: GatewayError? {
+        if let problem = writer.state.withLock({ $0.failure ?? $0.spareProblem }) { return problem }
+        guard let free = storage.freeBytes(), free < options.watermark else { return nil }
+        return GatewayError(
+            .diskFull, "No new session: \(free >> 20) MiB are free on the audit log's disk, \(options.watermark >> 20) MiB are needed.")
+    }
+
+    /// Appends an entry of the gateway's own (`signin.refused`, `policy.loaded`...) and asks for its sync.
+    @discardableResult
+    package func appendSystem(_ draft: EntryDraft) throws(GatewayError) -> LogPosition {
+        let position = try gateway.withLock { (recorder) throws(GatewayError) in try recorder.append(draft) }
+        writer.requestSync()
+        return position
+    }
+
+    /// Appends an entry of the gateway's own and returns when it is durable.
+    @discardableResult
+    package func appendSystemDurably(_ draft: EntryDraft) async throws -> LogPosition {
+        let position = try appendSystem(draft)
+        try await durable(position)
+        return position
+    }
+
+    /// Returns when everything up to `position` is durable; throws the log's failure when it never will be.
+    package func durable(_ position: LogPosition) async throws {
+        let shared = SharedWaiter()
+        let token = observe { progress in
+            if progress.synced >= position { shared.resume(.success(())) }
+            if let failure = progress.failure { shared.resume(.failure(failure)) }
+        }
+        defer { endObserving(token) }
+        writer.requestSync()
+        let progress = progress
+        if progress.synced >= position { shared.resume(.success(())) }
+        if let failure = progress.failure { shared.resume(.failure(failure)) }
+        try await shared.wait()
+    }
+
+    /// Syncs what was appended, ends the threads; every later append throws. Blocks until done.
+    package func close() {
+        writer.close()
+        filer?.close(at: progress.synced)
+    }
+}
+
+/// A result that one side waits for and several may give; the first counts.
+private final class SharedWaiter: Sendable {
+    private struct State {
+        var result: Result<Void, GatewayError>?
+        var continuation: CheckedContinuation<Void, any Error>?
+    }
+
+    private let state = Mutex(State())
+
+    func resume(_ result: Result<Void, GatewayError>) {
+        let continuation = state.withLock { state in
+            guard state.result == nil else { return nil as CheckedContinuation<Void, any Error>? }
+            state.result = result
+            defer { state.continuation = nil }
+            return state.continuation
+        }
+        continuation?.resume(with: result.mapError { $0 as any Error })
+    }
+
+    func wait() async throws {
+        try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
+            let known = state.withLock { state in
+                if state.result == nil { state.continuation = continuation }
+                return state.result
+            }
+            if let known { continuation.resume(with: known.mapError { $0 as any Error }) }
+        }
+    }
+}

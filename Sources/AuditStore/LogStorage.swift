@@ -1,0 +1,64 @@
+/// A storage call that failed; the store never repeats it on the same file.
+package struct StorageFailure: Error, Sendable, CustomStringConvertible {
+    package var call: String
+    package var path: String
+    /// The system's error number.
+    package var number: Int32
+
+    package init(call: String, path: String, number: Int32) {
+        self.call = call
+        self.path = path
+        self.number = number
+    }
+
+    package var isDiskFull: Bool { number == 28 || number == 122 }
+
+    package var description: String { "\(call) \(path): error \(number)" }
+}
+
+/// An open file. Calls may come from any thread; a write and a sync may overlap.
+package protocol LogFile: AnyObject, Sendable {
+    func size() throws(StorageFailure) -> UInt64
+    /// Makes room for `length` bytes, which read as zeros.
+    func preallocate(_ length: UInt64) throws(StorageFailure)
+    /// Writes all of `bytes` or throws.
+    func write(_ bytes: UnsafeRawBufferPointer, at offset: UInt64) throws(StorageFailure)
+    /// Makes content and length durable (fdatasync).
+    func sync() throws(StorageFailure)
+    /// Reads up to the buffer's length; fewer bytes only at the end of the file.
+    func read(into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64) throws(StorageFailure) -> Int
+    func truncate(_ length: UInt64) throws(StorageFailure)
+}
+
+/// The seam under the write-ahead log. Paths are relative to the data folder; a new, renamed or removed name is durable only
+/// after `syncDirectory`.
+package protocol LogStorage: Sendable {
+    func makeDirectory(_ path: String) throws(StorageFailure)
+    func list(_ path: String) throws(StorageFailure) -> [String]
+    func open(_ path: String, create: Bool) throws(StorageFailure) -> any LogFile
+    func rename(_ path: String, to other: String) throws(StorageFailure)
+    func remove(_ path: String) throws(StorageFailure)
+    func syncDirectory(_ path: String) throws(StorageFailure)
+    /// Bytes free for this user; nil when unknown.
+    func freeBytes() -> UInt64?
+    /// Takes the folder's exclusive lock, held until the storage goes; false when another process has it.
+    func lock() throws(StorageFailure) -> Bool
+}
+
+extension LogFile {
+    package func write(_ bytes: [UInt8], at offset: UInt64) throws(StorageFailure) {
+        try bytes.withUnsafeBytes { bytes in
+            Result { () throws(StorageFailure) in try write(bytes, at: offset) }
+        }.get()
+    }
+
+    /// Up to `count` bytes; fewer only at the end of the file.
+    package func read(_ count: Int, at offset: UInt64) throws(StorageFailure) -> [UInt8] {
+        var bytes = [UInt8](repeating: 0, count: count)
+        let got = try bytes.withUnsafeMutableBytes { bytes in
+            Result { () throws(StorageFailure) in try read(into: bytes, at: offset) }
+        }.get()
+        bytes.removeLast(count - got)
+        return bytes
+    }
+}

@@ -1,0 +1,391 @@
+import Dispatch
+import GatewayCore
+import Glibc
+import Synchronization
+
+/// The write-ahead log's writing end: records from all threads are gathered in one buffer; one thread writes and syncs a batch.
+///
+/// Lock order: files before state. Observers run without a lock held.
+final class LogWriter: Sendable {
+    /// What appenders touch, for some ten nanoseconds each.
+    struct State {
+        /// Whole records without their positions; the first is always a mark, filled in when written.
+        var pending: [UInt8] = []
+        /// A written buffer, kept for its room.
+        var spare: [UInt8] = []
+        var pendingStart: UInt64
+        var pendingLeaves = 0
+        var keys: [UInt8] = []
+        var nextSlot: UInt64
+        var written: UInt64
+        var synced: UInt64
+        var failure: GatewayError?
+        var wantsSync = false
+        var isSleeping = false
+        var wakeAtLeaves = 0
+        var isClosing = false
+        /// Estimate of how many entries wait for a sync at the same time.
+        var concurrency = 1
+        var syncNanoseconds: UInt64 = 200_000
+        var spareProblem: GatewayError?
+        var counters = StoreCounters()
+        var observers: [UInt64: @Sendable (LogProgress) -> Void] = [:]
+        var nextObserver: UInt64 = 1
+
+        var appended: UInt64 { pendingStart + UInt64(pending.count) }
+    }
+
+    struct Files {
+        var current: any LogFile
+        var number: UInt64
+        var first: UInt64
+        var used: UInt64 = 0
+        var capacity: UInt64
+        var next: (file: any LogFile, number: UInt64)?
+        /// Full segments with bytes that are not synced yet.
+        var unsynced: [any LogFile] = []
+        var keyFile: any LogFile
+        var keyOffset: UInt64
+        var hasUnsyncedKeys = false
+    }
+
+    /// How long written bytes may stay unsynced.
+    static let laziestSync = DispatchTimeInterval.milliseconds(100)
+
+    let state: Mutex<State>
+    private let files: Mutex<Files>
+    private let storage: any LogStorage
+    private let segmentSize: UInt64
+    private let wake = DispatchSemaphore(value: 0)
+    private let ended = DispatchSemaphore(value: 0)
+
+    init(
+        storage: any LogStorage, segmentSize: UInt64, number: UInt64, position: UInt64, keyFile: any LogFile, keySlots: UInt64
+    ) throws(StorageFailure) {
+        self.storage = storage
+        self.segmentSize = segmentSize
+        let first = try Self.create(number, size: segmentSize, in: storage)
+        let header = SegmentHeader.encode(number: number, first: position)
+        try first.write(header, at: 0)
+        try first.sync()
+        state = Mutex(State(pendingStart: position, nextSlot: keySlots, written: position, synced: position))
+        files = Mutex(
+            Files(
+                current: first, number: number, first: position, capacity: segmentSize - UInt64(SegmentHeader.length),
+                keyFile: keyFile, keyOffset: keySlots * UInt64(KeyStore.slotLength)))
+        prepareNext()
+    }
+
+    private static func create(_ number: UInt64, size: UInt64, in storage: any LogStorage) throws(StorageFailure) -> any LogFile {
+        let file = try storage.open("wal/" + SegmentHeader.name(number), create: true)
+        try file.preallocate(size)
+        try file.sync()
+        try storage.syncDirectory("wal")
+        return file
+    }
+
+    func start() {
+        let thread = Thread { self.run() }
+        thread.start(name: "audit-log")
+    }
+
+    // MARK: Appending
+
+    /// Takes whole records; the position returned is where they end.
+    func append(_ records: [UInt8], leaves: Int) throws(GatewayError) -> LogPosition {
+        try state.withLock { (state) throws(GatewayError) in
+            if let failure = state.failure { throw failure }
+            if state.isClosing { throw GatewayError(.logFailed, "The audit log is closed.") }
+            if state.pending.isEmpty {
+                state.pending.append(contentsOf: repeatElement(0, count: RecordFormat.markLength))
+            }
+            state.pending.append(contentsOf: records)
+            state.pendingLeaves += leaves
+            state.counters.entries += UInt64(leaves)
+            return LogPosition(state.appended)
+        }
+    }
+
+    /// Gives the next slot to a wrapped key, which is synced before any record appended from now on.
+    func appendKey(_ make: (UInt64) throws(GatewayError) -> [UInt8]) throws(GatewayError) -> UInt64 {
+        let slot = try state.withLock { (state) throws(GatewayError) in
+            if let failure = state.failure { throw failure }
+            let bytes = try make(state.nextSlot)
+            state.keys += bytes
+            state.nextSlot += 1
+            return state.nextSlot - 1
+        }
+        return slot
+    }
+
+    /// Asks for all that was appended so far to be synced; observers hear of it.
+    func requestSync() {
+        let signal = state.withLock { state in
+            guard state.appended > state.synced, state.failure == nil else { return false }
+            state.wantsSync = true
+            guard state.isSleeping, state.pendingLeaves >= state.wakeAtLeaves else { return false }
+            state.isSleeping = false
+            return true
+        }
+        if signal { wake.signal() }
+    }
+
+    /// Writes what is pending on the calling thread, without a sync.
+    func writeNow() throws(GatewayError) -> LogPosition {
+        try flush()
+        return state.withLock { LogPosition($0.written) }
+    }
+
+    // MARK: The writing thread
+
+    private func run() {
+        while true {
+            let isClosing = waitForWork()
+            gather()
+            do throws(GatewayError) {
+                try flush()
+                try sync()
+            } catch {
+                break
+            }
+            prepareNext()
+            if isClosing { break }
+        }
+        ended.signal()
+    }
+
+    private func waitForWork() -> Bool {
+        let hasWork = state.withLock { state in
+            if state.wantsSync || state.isClosing { return true }
+            state.isSleeping = true
+            state.wakeAtLeaves = 0
+            return false
+        }
+        if !hasWork { _ = wake.wait(timeout: .now() + Self.laziestSync) }
+        return state.withLock { state in
+            state.isSleeping = false
+            state.wantsSync = false
+            return state.isClosing
+        }
+    }
+
+    /// With many sessions waiting at once, half of them to a sync beats a sync for the first; with one or two, nobody waits.
+    private func gather() {
+        let patience: UInt64? = state.withLock { state in
+            let target = state.concurrency / 2
+            guard target > 1, state.pendingLeaves < target, !state.isClosing else { return nil }
+            state.isSleeping = true
+            state.wakeAtLeaves = target
+            return min(max(state.syncNanoseconds, 100_000), 1_000_000)
+        }
+        guard let patience else { return }
+        _ = wake.wait(timeout: .now() + .nanoseconds(Int(patience)))
+        state.withLock { state in
+            state.isSleeping = false
+            state.wantsSync = false
+        }
+    }
+
+    private func flush() throws(GatewayError) {
+        if let failure = state.withLock({ $0.failure }) { throw failure }
+        do throws(StorageFailure) {
+            try files.withLock { (files) throws(StorageFailure) in try write(&files) }
+        } catch {
+            throw fail(error)
+        }
+    }
+
+    private func write(_ files: inout Files) throws(StorageFailure) {
+        let (taken, keys, start, synced) = state.withLock { state in
+            var taken: [UInt8] = []
+            swap(&taken, &state.spare)
+            swap(&taken, &state.pending)
+            let keys = state.keys
+            state.keys = []
+            let start = state.pendingStart
+            state.pendingStart += UInt64(taken.count)
+            return (taken, keys, start, state.synced)
+        }
+        var batch = taken
+        if !keys.isEmpty {
+            try files.keyFile.write(keys, at: files.keyOffset)
+            files.keyOffset += UInt64(keys.count)
+            files.hasUnsyncedKeys = true
+        }
+        guard !batch.isEmpty else { return }
+        Self.fillMark(&batch, synced: synced)
+        try batch.withUnsafeMutableBytes { bytes in
+            RecordFormat.place(bytes, at: start)
+            return Result { () throws(StorageFailure) in try write(UnsafeRawBufferPointer(bytes), at: start, to: &files) }
+        }.get()
+        let end = start + UInt64(batch.count)
+        let count = UInt64(batch.count)
+        batch.removeAll(keepingCapacity: batch.capacity <= 4 << 20)
+        state.withLock { state in
+            state.written = end
+            state.counters.bytes += count
+            state.counters.writes += 1
+            if state.spare.capacity == 0 { swap(&state.spare, &batch) }
+        }
+    }
+
+    private static func fillMark(_ batch: inout [UInt8], synced: UInt64) {
+        batch.withUnsafeMutableBytes { bytes in
+            bytes.storeBytes(of: UInt32(RecordFormat.markPayload).littleEndian, toByteOffset: 0, as: UInt32.self)
+            bytes[8] = RecordKind.mark.rawValue
+            bytes.storeBytes(of: synced.littleEndian, toByteOffset: RecordFormat.headerLength, as: UInt64.self)
+            let payload = UnsafeRawBufferPointer(rebasing: bytes[RecordFormat.headerLength..<RecordFormat.markLength])
+            let sum = RecordFormat.checksum(kind: RecordKind.mark.rawValue, payload: payload)
+            bytes.storeBytes(of: sum.littleEndian, toByteOffset: 4, as: UInt32.self)
+        }
+    }
+
+    /// Writes as many whole records as fit into the current segment, then goes on in the next.
+    private func write(_ bytes: UnsafeRawBufferPointer, at position: UInt64, to files: inout Files) throws(StorageFailure) {
+        var from = 0
+        while from < bytes.count {
+            var to = from
+            let room = files.capacity - files.used
+            while to < bytes.count {
+                let length = Int(UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: to, as: UInt32.self)))
+                let end = to + RecordFormat.headerLength + length
+                if UInt64(end - from) > room { break }
+                to = end
+            }
+            if to == from {
+                let length = Int(UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: from, as: UInt32.self)))
+                try roll(&files, at: position + UInt64(from), need: UInt64(RecordFormat.headerLength + length))
+                continue
+            }
+            try files.current.write(
+                UnsafeRawBufferPointer(rebasing: bytes[from..<to]), at: UInt64(SegmentHeader.length) + files.used)
+            files.used += UInt64(to - from)
+            from = to
+        }
+    }
+
+    private func roll(_ files: inout Files, at position: UInt64, need: UInt64) throws(StorageFailure) {
+        let number = files.number + 1
+        let minimum = need + UInt64(SegmentHeader.length)
+        var file: any LogFile
+        var size = segmentSize
+        if let next = files.next, next.number == number {
+            file = next.file
+        } else {
+            file = try Self.create(number, size: segmentSize, in: storage)
+        }
+        if minimum > size {
+            size = minimum
+            try file.preallocate(size)
+        }
+        files.next = nil
+        files.unsynced.append(files.current)
+        try file.write(SegmentHeader.encode(number: number, first: position), at: 0)
+        files.current = file
+        files.number = number
+        files.first = position
+        files.used = 0
+        files.capacity = size - UInt64(SegmentHeader.length)
+    }
+
+    private func sync() throws(GatewayError) {
+        let work = files.withLock { files in
+            let target = state.withLock { $0.written > $0.synced ? $0.written : nil }
+            let keyFile = files.hasUnsyncedKeys ? files.keyFile : nil
+            files.hasUnsyncedKeys = false
+            let old = files.unsynced
+            files.unsynced = []
+            return (target: target, keyFile: keyFile, files: old + [files.current])
+        }
+        guard work.target != nil || work.keyFile != nil else { return }
+        let begin = Self.clock()
+        do throws(StorageFailure) {
+            try work.keyFile?.sync()
+            if work.target != nil { for file in work.files { try file.sync() } }
+        } catch {
+            throw fail(error)
+        }
+        guard let target = work.target else { return }
+        let duration = Self.clock() - begin
+        let (observers, progress) = state.withLock { state in
+            state.synced = max(state.synced, target)
+            state.counters.syncs += 1
+            state.counters.syncLatency.record(duration)
+            state.syncNanoseconds = (state.syncNanoseconds * 7 + duration) / 8
+            let batch = Int(state.counters.entries - state.counters.entriesSynced) - state.pendingLeaves
+            state.counters.entriesSynced = state.counters.entries - UInt64(state.pendingLeaves)
+            state.counters.largestBatch = max(state.counters.largestBatch, UInt64(max(batch, 0)))
+            let seen = batch + state.pendingLeaves
+            state.concurrency = max(seen, state.concurrency * 7 / 8, 1)
+            return (Array(state.observers.values), state.progress)
+        }
+        for observer in observers { observer(progress) }
+    }
+
+    /// The state after the first failure is final: a page that a failed sync left clean may never have reached the disk.
+    private func fail(_ cause: StorageFailure) -> GatewayError {
+        let error = GatewayError(
+            cause.isDiskFull ? .diskFull : .logFailed,
+            cause.isDiskFull
+                ? "The audit log's disk is full: free space, then start the gateway again."
+                : "The audit log could not be written: \(cause.call) failed; check the disk, then start the gateway again.",
+            cause: cause)
+        let (observers, progress, first): ([@Sendable (LogProgress) -> Void], LogProgress, GatewayError) = state.withLock { state in
+            if let known = state.failure { return ([], state.progress, known) }
+            state.failure = error
+            return (Array(state.observers.values), state.progress, error)
+        }
+        for observer in observers { observer(progress) }
+        return first
+    }
+
+    /// Makes the next segment ahead of its need. Its failure stops no one yet: the present segment still has room.
+    private func prepareNext() {
+        let wanted: UInt64? = files.withLock { $0.next == nil ? $0.number + 1 : nil }
+        guard let wanted, state.withLock({ $0.failure == nil && !$0.isClosing }) else { return }
+        do throws(StorageFailure) {
+            let file = try Self.create(wanted, size: segmentSize, in: storage)
+            files.withLock { files in
+                if files.number + 1 == wanted, files.next == nil { files.next = (file, wanted) }
+            }
+            state.withLock { $0.spareProblem = nil }
+        } catch {
+            let problem = GatewayError(
+                error.isDiskFull ? .diskFull : .logFailed, "No room can be reserved for the audit log; free space on its disk.",
+                cause: error)
+            state.withLock { $0.spareProblem = problem }
+        }
+    }
+
+    static func clock() -> UInt64 {
+        var time = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &time)
+        return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
+    }
+
+    /// Writes and syncs what is there, ends the thread and cuts the last segment to its length.
+    func close() {
+        let isFirst = state.withLock { state in
+            defer { state.isClosing = true }
+            return !state.isClosing
+        }
+        guard isFirst else { return }
+        wake.signal()
+        ended.wait()
+        guard state.withLock({ $0.failure == nil }) else { return }
+        files.withLock { files in
+            // Only tidiness: a start after a crash does without.
+            try? files.current.truncate(UInt64(SegmentHeader.length) + files.used)
+            if let next = files.next { try? storage.remove("wal/" + SegmentHeader.name(next.number)) }
+        }
+    }
+
+    /// Number of the segment being written; all before it are full.
+    var currentSegment: UInt64 { files.withLock { $0.number } }
+}
+
+extension LogWriter.State {
+    var progress: LogProgress {
+        LogProgress(written: LogPosition(written), synced: LogPosition(synced), failure: failure)
+    }
+}
