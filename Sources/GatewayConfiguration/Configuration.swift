@@ -23,6 +23,8 @@ package struct Configuration: Sendable {
     /// Seconds for TLS and sign-in together.
     package var signInSeconds = 30
     package var connections: [ConnectionConfiguration] = []
+    /// What is allowed but not wise, such as a secret in the file; to be logged at start.
+    package var warnings: [ConfigurationProblem] = []
 
     package init(file: String, data: String, vaultKey: VaultKeySource) {
         self.file = file

@@ -1,0 +1,238 @@
+import CredentialVault
+import Identity
+import Yams
+
+/// Reads the whole file's mapping.
+struct ConfigurationReader {
+    let file: String
+    private(set) var context: ReadingContext
+
+    init(file: String, context: ReadingContext) {
+        self.file = file
+        self.context = context
+    }
+
+    mutating func configuration(_ root: Value) -> Configuration? {
+        guard
+            let section = root.section(
+                [
+                    "data", "listen", "tls", "identity", "roles", "session", "durability", "vault", "ledger", "max_sessions", "timeouts",
+                    "connections",
+                ], later: ["retention", "notify", "sinks", "max_unwitnessed", "storage"])
+        else { return nil }
+        let data = section.read("data", or: context.absolute("data")) { context.path($0) }
+        let identity = section["identity"].flatMap { readIdentity($0) }
+        if section["identity"] == nil {
+            root.problem("`identity` is missing, so nobody could sign in", fix: "write identity: {local: true} or list issuers")
+        }
+        let standardKey = data.map { VaultKeySource.file(Self.parent(of: $0) + "vault.key") }
+        let vaultKey = section["vault"].map { readVaultKey($0) } ?? standardKey
+        let listen = section["listen"].map { readListen($0) } ?? .standard
+        let tls = section.read("tls", or: .auto) { readTLS($0, listen) }
+        let roles = section["roles"].map { readRoles($0) } ?? RolesConfiguration()
+        let session = section["session"].map { readSession($0) } ?? SessionLife()
+        let durability = section.read("durability", or: .command) { $0.choice(DurabilityLevel.self) }
+        let origin = section["ledger"].flatMap { readOrigin($0) }
+        let sessions = section.read("max_sessions", or: 1000) { $0.int(1...100_000) }
+        let signIn = section.read("timeouts", or: 30) { readSignInSeconds($0) }
+        let connections = readConnections(section)
+        guard let data, let vaultKey, let identity, let tls, let durability, let sessions, let signIn else { return nil }
+
+        var configuration = Configuration(file: file, data: data, vaultKey: vaultKey)
+        configuration.listen = listen
+        configuration.tls = tls
+        configuration.issuers = identity.issuers
+        configuration.localIssuer = identity.local
+        configuration.roles = roles
+        configuration.session = session
+        configuration.durability = durability
+        configuration.origin = origin
+        configuration.maximumSessions = sessions
+        configuration.signInSeconds = signIn
+        configuration.connections = connections
+        return configuration
+    }
+
+    private func readListen(_ value: Value) -> ListenConfiguration {
+        var listen = ListenConfiguration()
+        guard let section = value.section(["postgres", "console"], later: ["ssh", "http", "mysql", "kubernetes"]) else { return listen }
+        listen.postgres = section["postgres"].flatMap(readEndpoint)
+        listen.console = section["console"].flatMap(readEndpoint)
+        if section["postgres"] == nil, section["console"] == nil {
+            value.problem("there is nothing to listen on", fix: "write listen: {postgres: 127.0.0.1:6432, console: 127.0.0.1:6090}")
+        }
+        if let one = listen.postgres, one == listen.console {
+            section["console"]?.problem("postgres and console share one address", fix: "give each its own port")
+        }
+        return listen
+    }
+
+    private func readEndpoint(_ value: Value) -> Endpoint? {
+        guard let text = value.text() else { return nil }
+        guard let colon = text.lastIndex(of: ":"), let port = Int(text[text.index(after: colon)...]), (1...65_535).contains(port) else {
+            value.problem("an address with a port from 1 to 65535 is expected\(value.shown)", fix: "write host:port, such as 127.0.0.1:6432")
+            return nil
+        }
+        var host = String(text[..<colon])
+        if host.hasPrefix("["), host.hasSuffix("]") {
+            host = String(host.dropFirst().dropLast())
+        } else if host.contains(":") {
+            host = ""
+        }
+        guard !host.isEmpty, !host.contains(where: { $0 == "/" || $0 == "[" || $0 == "]" || $0 == " " }) else {
+            value.problem("the host is missing or broken\(value.shown)", fix: "write host:port, with an IPv6 address in brackets")
+            return nil
+        }
+        return Endpoint(host: host, port: port)
+    }
+
+    private func readTLS(_ value: Value, _ listen: ListenConfiguration) -> TLSConfiguration? {
+        switch value.rawText {
+        case "auto": return .auto
+        case "off":
+            for endpoint in [listen.postgres, listen.console].compactMap({ $0 }) where !endpoint.isLoopback {
+                value.problem(
+                    "without TLS tokens and answers would cross the network in the clear, and \(endpoint) is not on loopback",
+                    fix: "write tls: auto or {certificate: …, key: …}, or listen on 127.0.0.1")
+            }
+            return .off
+        case .some:
+            value.problem("there is no such mode\(value.shown)", fix: "write auto, off or {certificate: file, key: file}")
+            return nil
+        case nil:
+            guard let section = value.section(["certificate", "key"], later: ["client_authority"]) else { return nil }
+            let certificate = section.required("certificate", "name the PEM file with the certificate chain").flatMap { context.file($0) }
+            let key = section.required("key", "name the PEM file with the private key").flatMap { context.file($0) }
+            guard let certificate, let key else { return nil }
+            return .files(certificate: certificate, key: key)
+        }
+    }
+
+    private mutating func readIdentity(_ value: Value) -> (issuers: [IssuerConfiguration], local: Bool)? {
+        guard let section = value.section(["issuers", "local"], later: ["saml", "clients"]) else { return nil }
+        let local = section.read("local", or: false) { $0.bool() }
+        var issuers: [IssuerConfiguration] = []
+        for element in section["issuers"]?.list() ?? [] {
+            guard let issuer = readIssuer(element) else { continue }
+            if issuers.contains(where: { $0.url == issuer.url }) {
+                element.problem("the issuer \(issuer.url) is listed twice", fix: "keep one of them")
+            }
+            issuers.append(issuer)
+        }
+        if section["issuers"] == nil, local == false {
+            value.problem("there is no issuer, so nobody could sign in", fix: "write local: true or list issuers")
+        }
+        context.issuers = Set(issuers.map(\.url))
+        if local == true { context.issuers.insert(EmbeddedIssuer.defaultURL) }
+        return local.map { (issuers, $0) }
+    }
+
+    private func readIssuer(_ value: Value) -> IssuerConfiguration? {
+        guard
+            let section = value.section(
+                ["url", "audience", "claims", "people", "algorithms"], later: ["introspection", "name", "client_id", "client_secret"]),
+            let urlValue = section.required("url", "write the issuer's URL exactly as in its tokens"), let url = urlValue.text()
+        else { return nil }
+        let host = url.hasPrefix("http://") ? url.dropFirst(7).prefix { $0 != "/" && $0 != ":" } : ""
+        let isPlainLoopback = Endpoint(host: String(host), port: 0).isLoopback || url.hasPrefix("http://[::1]")
+        guard url.hasPrefix("https://") && url.utf8.count > 8 || isPlainLoopback, !url.contains("@"), !url.contains("?"), !url.contains("#") else {
+            urlValue.problem("an issuer is reached by https\(urlValue.shown)", fix: "write its https URL; http is for loopback hosts only")
+            return nil
+        }
+        var issuer = IssuerConfiguration(url: url)
+        if let audience = section["audience"] { issuer.audiences = audience.texts() }
+        if let people = section["people"] { issuer.people = people.bool() ?? false }
+        if let claims = section["claims"]?.section(["groups", "agent"]) {
+            if let path = claims["groups"]?.text() { issuer.groupsClaim = IssuerConfiguration.claimPath(path) }
+            if let path = claims["agent"]?.text() { issuer.agentClaim = IssuerConfiguration.claimPath(path) }
+        }
+        if let algorithms = section["algorithms"] {
+            issuer.algorithms = Set(algorithms.list().compactMap { $0.choice(TokenAlgorithm.self) })
+        }
+        return issuer
+    }
+
+    private func readRoles(_ value: Value) -> RolesConfiguration {
+        var roles = RolesConfiguration()
+        guard let section = value.section(["admin", "auditor", "approver"]) else { return roles }
+        roles.admin = section["admin"].flatMap { context.accessList($0) } ?? AccessList()
+        roles.auditor = section["auditor"].flatMap { context.accessList($0) } ?? AccessList()
+        roles.approver = section["approver"].flatMap { context.accessList($0) } ?? AccessList()
+        return roles
+    }
+
+    private func readSession(_ value: Value) -> SessionLife {
+        var life = SessionLife()
+        guard let section = value.section(["max", "idle", "on_token_expiry", "grace"]) else { return life }
+        if let max = section["max"]?.duration() { life.max = Int64(max) }
+        if let idle = section["idle"]?.duration() { life.idle = Int64(idle) }
+        if let expiry = section["on_token_expiry"]?.choice(SessionLife.TokenExpiry.self) { life.onTokenExpiry = expiry }
+        if let grace = section["grace"]?.duration() { life.grace = Int64(grace) }
+        return life
+    }
+
+    private func readVaultKey(_ value: Value) -> VaultKeySource? {
+        guard let section = value.section(["key"]),
+            let key = section.required("key", "write vault: {key: {file: ./vault.key}}")?.section(["file", "env", "command"])
+        else { return nil }
+        switch (key["file"], key["env"], key["command"]) {
+        case (let file?, nil, nil):
+            return context.path(file).map { .file($0) }
+        case (nil, let env?, nil):
+            return env.text().map { .environment($0) }
+        case (nil, nil, let command?):
+            let words = command.texts()
+            if let program = words.first, !program.hasPrefix("/") {
+                command.problem("the program's path is not absolute", fix: "write its whole path, such as [/usr/bin/pass, show, vault]")
+            }
+            return words.isEmpty ? nil : .command(words)
+        default:
+            key.value.problem("the vault key comes from one place", fix: "write one of file, env and command")
+            return nil
+        }
+    }
+
+    private func readOrigin(_ value: Value) -> String? {
+        value.section(["origin"], later: ["witnesses", "require"])?["origin"].flatMap { value in
+            guard let origin = value.text() else { return nil }
+            guard !origin.contains(where: { $0 == " " || $0 == "+" }) else {
+                value.problem("an origin has no spaces and no plus signs", fix: "write a name such as gw-1.example.com")
+                return nil
+            }
+            return origin
+        }
+    }
+
+    private func readSignInSeconds(_ value: Value) -> Int? {
+        guard let section = value.section(["sign_in"]) else { return nil }
+        return section.read("sign_in", or: 30) { $0.duration(1...600) }
+    }
+
+    private func readConnections(_ section: Section) -> [ConnectionConfiguration] {
+        guard let value = section.required("connections", "list at least one connection") else { return [] }
+        let reader = ConnectionReader(context: context)
+        var lines: [String: Int] = [:]
+        return value.list().compactMap { element in
+            if let node = element.node.mapping?["name"], let name = node.scalar?.string {
+                if let line = lines[name] {
+                    element.log.problem(
+                        node.mark, element.path + ".name", "there are two connections named `\(name.prefix(60))`, the first in line \(line)",
+                        fix: "give each its own name")
+                } else {
+                    lines[name] = node.mark?.line ?? 0
+                }
+            }
+            return reader.connection(element)
+        }
+    }
+
+    private static func parent(of path: String) -> String {
+        path.lastIndex(of: "/").map { String(path[...$0]) } ?? ""
+    }
+}
+
+extension ListenConfiguration {
+    /// Where the gateway listens when the file does not say.
+    static let standard = ListenConfiguration(
+        postgres: Endpoint(host: "127.0.0.1", port: 6432), console: Endpoint(host: "127.0.0.1", port: 6090))
+}

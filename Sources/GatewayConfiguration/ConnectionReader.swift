@@ -1,0 +1,146 @@
+import AccessPolicy
+import CredentialVault
+import Identity
+import Yams
+
+/// Reads one element of `connections:`.
+struct ConnectionReader {
+    let context: ReadingContext
+
+    /// Kinds that the product has but this version has not.
+    private static let laterKinds: Set<String> = ["mysql", "ssh", "http", "llm", "mcp", "kubernetes"]
+
+    func connection(_ value: Value) -> ConnectionConfiguration? {
+        // The kind decides which keys there are, so it is read first.
+        if let kind = value.node.mapping?["kind"]?.scalar?.string, kind != "postgres" {
+            let mark = value.node.mapping?["kind"]?.mark
+            if Self.laterKinds.contains(kind) {
+                value.log.problem(
+                    mark, value.path + ".kind", "connections of kind \(kind) are not available in this version",
+                    fix: "use kind: postgres, or remove the connection")
+            } else {
+                value.log.problem(mark, value.path + ".kind", "there is no kind `\(kind.prefix(60))`", fix: "did you mean `postgres`? It is the one kind in this version")
+            }
+            return nil
+        }
+        guard
+            let section = value.section(
+                [
+                    "name", "kind", "target", "databases", "credential", "access", "labels", "record", "mask", "guard", "read_only",
+                    "not_understood", "limits",
+                ], later: ["oracle", "on_refusal", "retention", "max_unwitnessed"])
+        else { return nil }
+        _ = section.required("kind", "write kind: postgres")
+        let name = section.required("name", "name the connection; clients use it as their user name").flatMap(readName)
+        let target = section.required("target", "write target: {host: …, port: 5432, database: …}").flatMap(readTarget)
+        let credential = section.required("credential", "write credential: {username: …, password: {env: …}}").flatMap(readCredential)
+        let access = section.required("access", "write access: {groups: […]}; without it nobody could use the connection")
+            .flatMap { context.accessList($0) }
+        var limits = section["limits"].map(readLimits) ?? LimitsConfiguration()
+        if let record = section["record"] { readRecord(record, &limits) }
+        let databases = section["databases"].map(readDatabases) ?? .own
+        let labels = section["labels"].map(readLabels) ?? [:]
+        let masks = PolicyReader.masks(section["mask"])
+        let guards = PolicyReader.guards(section["guard"])
+        let isReadOnly = section["read_only"].map { $0.bool() ?? true } ?? false
+        let notUnderstood = PolicyReader.notUnderstood(section["not_understood"])
+
+        guard let name, let target, let credential, let access else { return nil }
+        var connection = ConnectionConfiguration(name: name, kind: "postgres", target: target, credential: credential)
+        connection.access = access
+        connection.limits = limits
+        connection.databases = databases
+        connection.labels = labels
+        connection.masks = masks
+        connection.guards = guards
+        connection.isReadOnly = isReadOnly
+        connection.notUnderstood = notUnderstood
+        return connection
+    }
+
+    private func readName(_ value: Value) -> String? {
+        guard let name = value.text() else { return nil }
+        // PostgreSQL cuts user names at 63 bytes, and `+` and `/` part names elsewhere.
+        let isPlain = name.utf8.allSatisfy { byte in
+            byte &- 0x30 < 10 || (byte | 0x20) &- 0x61 < 26 || [UInt8(ascii: "_"), UInt8(ascii: "-"), UInt8(ascii: ".")].contains(byte)
+        }
+        guard isPlain, name.utf8.count <= 63 else {
+            value.problem("the name is not one that every client can give", fix: "use up to 63 letters, digits, dots, dashes and underscores")
+            return nil
+        }
+        return name
+    }
+
+    private func readTarget(_ value: Value) -> TargetConfiguration? {
+        guard let section = value.section(["host", "port", "database", "tls", "authority"], later: ["url", "service"]) else { return nil }
+        let host = section.required("host", "write the host's name or address")?.text()
+        let port = section.read("port", or: 5432) { $0.int(1...65_535) }
+        let database = section.required("database", "name the database that clients get unless they name another")?.text()
+        let authority = section["authority"].flatMap { context.file($0) }
+        guard let host, let port, let database else { return nil }
+        if host.hasPrefix("/") || host.contains(" ") || host.contains("@") {
+            section["host"]?.problem("`\(host.prefix(60))` is no host", fix: "write a name or an address; sockets are not supported")
+            return nil
+        }
+        let isLoopback = Endpoint(host: host, port: port).isLoopback
+        let standard = isLoopback ? TargetConfiguration.TLSMode.prefer : .verifyFull
+        guard let tls = section.read("tls", or: standard, { $0.choice(TargetConfiguration.TLSMode.self) }) else { return nil }
+        if authority != nil, tls != .verifyCA, tls != .verifyFull {
+            section["authority"]?.problem("with tls: \(tls.rawValue) no certificate is checked, so the authority does nothing", fix: "use tls: verify-full")
+        }
+        if !isLoopback, tls != .verifyFull, tls != .verifyCA {
+            value.log.warning(
+                section["tls"]?.mark, value.path + ".tls", "the target's certificate is not checked on the way to \(host)",
+                fix: "use tls: verify-full")
+        }
+        return TargetConfiguration(host: host, port: port, database: database, tls: tls, authority: authority)
+    }
+
+    private func readCredential(_ value: Value) -> CredentialConfiguration? {
+        guard let section = value.section(["username", "password"], later: ["vault", "certificate"]) else { return nil }
+        let username = section.required("username", "name the target's role")?.text()
+        let password = section["password"].flatMap { context.secret($0) }
+        guard let username, password != nil || section["password"] == nil else { return nil }
+        return CredentialConfiguration(username: username, password: password)
+    }
+
+    private func readDatabases(_ value: Value) -> ConnectionConfiguration.Databases {
+        value.rawText == "any" ? .any : .list(value.texts())
+    }
+
+    private func readLabels(_ value: Value) -> [String: String] {
+        let keys = value.node.mapping.map { Set($0.compactMap { $0.key.scalar?.string }) } ?? []
+        guard let section = value.section(keys) else { return [:] }
+        return keys.reduce(into: [:]) { labels, key in labels[key] = section[key]?.text() }
+    }
+
+    private func readRecord(_ value: Value, _ limits: inout LimitsConfiguration) {
+        guard let section = value.section(["detail", "responses_max"]) else { return }
+        if let detail = section["detail"] {
+            switch detail.rawText {
+            case "full": break
+            case "commands", "operations":
+                detail.problem("recording less than `full` is not available in this version", fix: "write detail: full, or leave it out")
+            default: detail.problem("there is no such detail\(detail.shown)", fix: "write detail: full")
+            }
+        }
+        limits.responses = section["responses_max"].flatMap { $0.size(1024...1 << 40) }
+    }
+
+    private func readLimits(_ value: Value) -> LimitsConfiguration {
+        var limits = LimitsConfiguration()
+        guard
+            let section = value.section(["rows", "seconds", "command", "tokens", "nesting", "message", "row", "pipeline"])
+        else { return limits }
+        limits.rows = section["rows"].flatMap { $0.int(1...Int.max) }
+        limits.seconds = section["seconds"].flatMap { $0.int(1...31_536_000) }
+        limits.command = section["command"].flatMap { $0.size(1024...1 << 24) }
+        // The parser's stack holds what these bounds let through; they cannot be raised at will.
+        limits.tokens = section["tokens"].flatMap { $0.int(100...20_000) }
+        limits.nesting = section["nesting"].flatMap { $0.int(10...2_000) }
+        limits.message = section["message"].flatMap { $0.size(1024...1 << 30) }
+        limits.row = section["row"].flatMap { $0.size(1024...1 << 30) }
+        limits.pipeline = section["pipeline"].flatMap { $0.size(1024...1 << 30) }
+        return limits
+    }
+}

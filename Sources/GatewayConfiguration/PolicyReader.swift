@@ -1,0 +1,156 @@
+import AccessPolicy
+import DataMasking
+import GatewayCore
+import Yams
+
+/// Reads a connection's `guard:`, `mask:` and `not_understood:`; a rule that could never apply is a problem.
+enum PolicyReader {
+    static func guards(_ value: Value?) -> [GuardRule] {
+        guard let value else { return [] }
+        var rules: [(rule: GuardRule, section: Section)] = []
+        for element in value.list() {
+            let before = value.log.problems.count
+            guard let section = element.section(["name", "when", "then", "approve", "message"]),
+                let rule = readRule(section), value.log.problems.count == before
+            else { continue }
+            rules.append((rule, section))
+        }
+        do throws(PolicyProblems) {
+            _ = try PolicySnapshot(guards: rules.map(\.rule))
+        } catch {
+            for (index, problem) in error.list {
+                guard rules.indices.contains(index) else { continue }
+                let place = findPlace(of: problem, in: rules[index].section)
+                value.log.problem(place.mark, rules[index].section.value.path + "." + problem.key, problem.what, fix: problem.fix)
+            }
+        }
+        return rules.map(\.rule)
+    }
+
+    static func notUnderstood(_ value: Value?) -> NotUnderstoodPolicy? {
+        guard let value else { return nil }
+        let section = value.node.mapping == nil ? nil : value.section(["then", "approve"])
+        if value.node.mapping != nil, section == nil { return nil }
+        let word = section == nil ? value : section?.required("then", "write then: block, hold or allow")
+        guard let kind = word?.choice(GuardAction.self)?.kind else { return nil }
+        let terms = section?["approve"].flatMap(readTerms)
+        switch kind {
+        case .hold:
+            guard let terms else {
+                if section?["approve"] == nil {
+                    value.problem("a hold needs someone who may approve", fix: "write {then: hold, approve: {groups: […]}}")
+                }
+                return nil
+            }
+            return .hold(terms)
+        case .block, .allow:
+            if let approve = section?["approve"] {
+                approve.problem("only a hold is approved", fix: "say then: hold, or leave approve out")
+            }
+            return kind == .block ? .block : .allow
+        }
+    }
+
+    static func masks(_ value: Value?) -> [MaskRule] {
+        guard let value else { return [] }
+        return value.list().compactMap { element in
+            guard let section = element.section(["columns", "detect", "with", "unknown"]) else { return nil }
+            return readMask(section)
+        }
+    }
+
+    private static func readRule(_ section: Section) -> GuardRule? {
+        let name = section.required("name", "name the guard, as records and refusals show it")?.text()
+        let kind = section.required("then", "write then: block, hold or allow")?.choice(GuardAction.self)?.kind
+        let when = section.required("when", "say what the guard is about, such as when: {statement: [ddl]}")
+            .flatMap { $0.section(["statement", "table", "without", "matches"], later: ["role", "issuer", "agent", "function"]) }
+        let condition = when.map(readCondition)
+        let approve = section["approve"].flatMap(readTerms)
+        let message = section["message"].flatMap { $0.text() }
+        guard let name, let kind, let condition else { return nil }
+        return GuardRule(name: name, when: condition, then: kind, approve: approve, message: message)
+    }
+
+    private static func readCondition(_ when: Section) -> GuardRule.Condition {
+        var condition = GuardRule.Condition()
+        condition.statement = when["statement"]?.texts() ?? []
+        condition.table = when["table"]?.texts() ?? []
+        if let without = when["without"] {
+            condition.withoutWhere = without.rawText == "where"
+            if !condition.withoutWhere { without.problem("only `where` can be asked for here", fix: "write without: where") }
+        }
+        condition.matches = when["matches"].flatMap { $0.text() }
+        return condition
+    }
+
+    private static func readTerms(_ value: Value) -> HoldTerms? {
+        guard let section = value.section(["groups", "count", "within"], later: ["scope", "issuers"]) else { return nil }
+        let groups = section.required("groups", "name the groups whose members may approve")?.texts() ?? []
+        let count = section.read("count", or: 1) { $0.int(1...20) }
+        let within = section.read("within", or: 900) { $0.duration(1...604_800) }
+        guard !groups.isEmpty, let count, let within else { return nil }
+        return HoldTerms(groups: groups, count: count, within: within)
+    }
+
+    private static func readMask(_ section: Section) -> MaskRule? {
+        if section["columns"] == nil, section["detect"] == nil {
+            section.value.problem("the mask names neither columns nor detectors, so it could never apply", fix: "add columns or detect")
+            return nil
+        }
+        let columns = (section["columns"]?.list() ?? []).compactMap { element -> ColumnPattern? in
+            guard let text = element.text() else { return nil }
+            if let pattern = ColumnPattern(text) { return pattern }
+            element.problem(
+                "`\(text)` is no column name, so the mask could never apply",
+                fix: "write column, table.column or schema.table.column, with * as a wildcard")
+            return nil
+        }
+        let detect = (section["detect"]?.list() ?? []).compactMap { element -> Detector? in
+            guard let text = element.text() else { return nil }
+            if let detector = Detector(rawValue: text) { return detector }
+            element.problem("there is no detector `\(text)`", fix: element.suggestion(text, Detector.allCases.map(\.rawValue)))
+            return nil
+        }
+        let method = section.read("with", or: .redact) { $0.choice(MaskMethod.self) }
+        let unknown = section.read("unknown", or: .mask) { $0.choice(MaskRule.Unknown.self) }
+        if section["detect"] != nil, let value = section["unknown"] {
+            value.problem("a mask that detects reads every value, so nothing is unknown to it", fix: "remove unknown")
+        }
+        guard let method, let unknown, !columns.isEmpty || !detect.isEmpty else { return nil }
+        return MaskRule(columns: columns, detect: detect, method: method, unknown: unknown)
+    }
+
+    /// The value a rule's problem is about: the list element that it quotes, else the key's value, else the rule.
+    private static func findPlace(of problem: RuleProblem, in rule: Section) -> Value {
+        var section = rule
+        var place = rule.value
+        for key in problem.key.split(separator: ".").map(String.init) {
+            guard let next = section[key] else { break }
+            place = next
+            if next.node.mapping != nil {
+                let keys = next.node.mapping.map { Set($0.compactMap { $0.key.scalar?.string }) } ?? []
+                guard let inner = next.section(keys) else { break }
+                section = inner
+            }
+        }
+        if place.node.sequence != nil {
+            return place.list().first { element in element.rawText.map { problem.what.contains("`\($0)`") } ?? false } ?? place
+        }
+        return place
+    }
+}
+
+/// The words after `then:`.
+private enum GuardAction: String, CaseIterable {
+    case allow
+    case block
+    case hold
+
+    var kind: VerdictKind {
+        switch self {
+        case .allow: .allow
+        case .block: .block
+        case .hold: .hold
+        }
+    }
+}
