@@ -35,7 +35,8 @@ package struct Approval: Sendable, Hashable {
         package var digest: [UInt8]
 
         package init(
-            requester: Principal, agent: AgentContext, session: RecordID, connection: String, database: String = "", text: String,
+            requester: Principal, agent: AgentContext, session: RecordID, connection: String, database: String = "",
+            text: String,
             rules: [String] = [], message: String? = nil, terms: HoldTerms, digest: [UInt8]
         ) {
             self.requester = requester
@@ -82,7 +83,9 @@ package struct Approval: Sendable, Hashable {
     }
 
     /// One person's no ends it.
-    package mutating func deny(by identity: VerifiedIdentity, reason: String? = nil, now: Timestamp) throws(ApprovalError) {
+    package mutating func deny(by identity: VerifiedIdentity, reason: String? = nil, now: Timestamp)
+        throws(ApprovalError)
+    {
         try open(now)
         try admit(identity, now)
         denial = Decision(by: identity.principal, at: now, reason: reason)
@@ -140,7 +143,9 @@ package struct Approval: Sendable, Hashable {
         guard person != request.requester else { throw .requester }
         if let behalf = request.agent.onBehalfOf, Self.names(person, behalf) { throw .actedFor }
         guard person.isPersonIssuer else { throw .notAPerson }
-        guard person.groups.contains(where: request.terms.groups.contains) else { throw .notInGroups(request.terms.groups) }
+        guard person.groups.contains(where: request.terms.groups.contains) else {
+            throw .notInGroups(request.terms.groups)
+        }
     }
 
     /// Whether `text`, which tells no issuer, may mean this person.

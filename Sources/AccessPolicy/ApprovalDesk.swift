@@ -39,7 +39,9 @@ package final class ApprovalDesk: Sendable {
     /// Adds an observer to an approval that can still change; false when there is none.
     package func observe(_ id: RecordID, _ observer: @escaping Observer) -> Bool {
         state.withLock { state in
-            guard let approval = state.approvals[id], approval.state == .pending || approval.state == .approved else { return false }
+            guard let approval = state.approvals[id], approval.state == .pending || approval.state == .approved else {
+                return false
+            }
             state.observers[id, default: []].append(observer)
             return true
         }
@@ -51,11 +53,15 @@ package final class ApprovalDesk: Sendable {
 
     /// In the order of making; all states when `state` is nil.
     package func list(_ wanted: Approval.State? = nil) -> [Approval] {
-        state.withLock { state in state.approvals.values.filter { wanted == nil || $0.state == wanted } }.sorted { $0.id < $1.id }
+        state.withLock { state in state.approvals.values.filter { wanted == nil || $0.state == wanted } }.sorted {
+            $0.id < $1.id
+        }
     }
 
     @discardableResult
-    package func approve(_ id: RecordID, by identity: VerifiedIdentity, now: Timestamp) throws(ApprovalError) -> Approval {
+    package func approve(_ id: RecordID, by identity: VerifiedIdentity, now: Timestamp) throws(ApprovalError)
+        -> Approval
+    {
         try change(id) { approval throws(ApprovalError) in try approval.approve(by: identity, now: now) }
     }
 
@@ -99,7 +105,8 @@ package final class ApprovalDesk: Sendable {
     package func forget(settledBefore time: Timestamp) {
         state.withLock { state in
             state.approvals = state.approvals.filter { _, approval in
-                approval.state == .pending || approval.state == .approved || (approval.settled ?? approval.created) >= time
+                approval.state == .pending || approval.state == .approved
+                    || (approval.settled ?? approval.created) >= time
             }
         }
     }
@@ -129,7 +136,9 @@ package final class ApprovalDesk: Sendable {
     }
 
     /// Puts the changed approval back and returns who is to be told.
-    private static func store(_ approval: Approval, was: Approval.State, at id: RecordID, _ state: inout State) -> [Observer] {
+    private static func store(_ approval: Approval, was: Approval.State, at id: RecordID, _ state: inout State)
+        -> [Observer]
+    {
         state.approvals[id] = approval
         if was == .pending, approval.state != .pending { state.pending -= 1 }
         let observers = state.observers[id] ?? []

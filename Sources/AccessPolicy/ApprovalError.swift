@@ -22,7 +22,8 @@ extension ApprovalError: CustomStringConvertible {
         case .unknown: "There is no such approval."
         case .settled(let state): "The approval is \(state.rawValue) already."
         case .requester: "The requester cannot decide on their own command; ask another member of the approver groups."
-        case .actedFor: "The agent acts for you, so you cannot decide on its command; ask another member of the approver groups."
+        case .actedFor:
+            "The agent acts for you, so you cannot decide on its command; ask another member of the approver groups."
         case .agent: "An agent cannot decide; sign in yourself, without an agent in the token."
         case .notAPerson: "Only people decide: your issuer is not marked `people: true`."
         case .notInGroups(let groups): "Only members of \(groups.joined(separator: ", ")) may decide on this command."

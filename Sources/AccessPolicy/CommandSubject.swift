@@ -25,7 +25,8 @@ package struct CommandSubject: Sendable {
     package init(
         classes: Set<StatementClass>, verbs: [String] = [], reads: [RelationName] = [], writes: [RelationName] = [],
         functions: [String] = [], settings: [String] = [], writesWithoutWhere: Bool = false, text: [UInt8] = [],
-        notUnderstood: NotUnderstood? = nil, principal: Principal? = nil, agent: AgentContext? = nil, connection: String = "",
+        notUnderstood: NotUnderstood? = nil, principal: Principal? = nil, agent: AgentContext? = nil,
+        connection: String = "",
         database: String = ""
     ) {
         self.classes = classes

@@ -17,19 +17,23 @@ struct CompiledGuard: Sendable {
         if rule.name.isEmpty { problem("name", "the guard has no name", "name it, as records and refusals show it") }
         let when = rule.when
         if when.statement.isEmpty, when.table.isEmpty, !when.withoutWhere, when.matches == nil {
-            problem("when", "the guard has no condition, so it says nothing", "add statement, table, without or matches")
+            problem(
+                "when", "the guard has no condition, so it says nothing", "add statement, table, without or matches")
         }
         words = when.statement.compactMap { text in
             if let word = StatementWord(text) { return word }
             let near = Nearest.word(to: text, among: StatementVerbs.examples)
             problem(
                 "when.statement", "no statement is called `\(text)`, so the guard could never apply",
-                near.map { "did you mean `\($0)`?" } ?? "use a class such as select, delete, ddl, a group (read, write) or a verb such as drop table")
+                near.map { "did you mean `\($0)`?" }
+                    ?? "use a class such as select, delete, ddl, a group (read, write) or a verb such as drop table")
             return nil
         }
         tables = when.table.compactMap { text in
             if let pattern = TablePattern(text) { return pattern }
-            problem("when.table", "`\(text)` is no table name, so the guard could never apply", "write table or schema.table, with * as a wildcard")
+            problem(
+                "when.table", "`\(text)` is no table name, so the guard could never apply",
+                "write table or schema.table, with * as a wildcard")
             return nil
         }
         pattern = {
@@ -37,43 +41,60 @@ struct CompiledGuard: Sendable {
             do throws(GatewayError) {
                 return try TextPattern(source)
             } catch {
-                problem("when.matches", "the expression cannot be used: \(error.message)", "use an expression without look-around and back-references")
+                problem(
+                    "when.matches", "the expression cannot be used: \(error.message)",
+                    "use an expression without look-around and back-references")
                 return nil
             }
         }()
         if when.withoutWhere, !words.isEmpty, !words.contains(where: \.isAboutWrittenRows) {
             problem(
-                "when.without", "none of the statements listed has a WHERE to go without, so the guard could never apply",
+                "when.without",
+                "none of the statements listed has a WHERE to go without, so the guard could never apply",
                 "list delete, update, truncate or write")
         }
         if rule.then == .hold {
             if let terms = rule.approve {
                 if terms.groups.isEmpty || terms.groups.contains(where: \.isEmpty) {
-                    problem("approve.groups", "nobody may approve, so the command would always expire", "name at least one group")
+                    problem(
+                        "approve.groups", "nobody may approve, so the command would always expire",
+                        "name at least one group")
                 }
                 if terms.count < 1 { problem("approve.count", "the count is \(terms.count)", "use 1 or more") }
-                if terms.within < 1 { problem("approve.within", "there is no time to approve", "use a duration such as 15m") }
+                if terms.within < 1 {
+                    problem("approve.within", "there is no time to approve", "use a duration such as 15m")
+                }
             } else {
                 problem("approve", "a hold needs someone who may approve", "add approve: {groups: […]}")
             }
         } else if rule.approve != nil {
-            problem("approve", "only a hold is approved, and this guard says \(rule.then.rawValue)", "say then: hold, or leave approve out")
+            problem(
+                "approve", "only a hold is approved, and this guard says \(rule.then.rawValue)",
+                "say then: hold, or leave approve out")
         }
         if problems.count > before { return nil }
     }
 
     func matches(_ subject: CommandSubject) -> Bool {
         if rule.when.withoutWhere, !subject.writesWithoutWhere { return false }
-        let met = words.filter { $0.matches(subject) }
-        if !words.isEmpty, met.isEmpty { return false }
+        var isMet = false
+        // A DELETE rule on a table is about rows deleted there, not about a DELETE elsewhere that reads it.
+        var writesOnly = true
+        for word in words where word.matches(subject) {
+            isMet = true
+            writesOnly = writesOnly && word.isAboutWrittenRows
+        }
+        if !words.isEmpty, !isMet { return false }
         if !tables.isEmpty {
-            // A DELETE rule on a table is about rows deleted there, not about a DELETE elsewhere that reads it.
-            let writesOnly = !met.isEmpty && met.allSatisfy(\.isAboutWrittenRows) && !subject.writes.isEmpty
-            let relations = writesOnly ? subject.writes : subject.writes + subject.reads
-            guard relations.contains(where: { relation in tables.contains { $0.matches(relation) } }) else { return false }
+            let meansWritten = isMet && writesOnly && !subject.writes.isEmpty
+            guard isAny(of: subject.writes) || !meansWritten && isAny(of: subject.reads) else { return false }
         }
         guard let pattern else { return true }
         return subject.text.withUnsafeBytes { pattern.matches($0) }
+    }
+
+    private func isAny(of relations: [RelationName]) -> Bool {
+        relations.contains { relation in tables.contains { $0.matches(relation) } }
     }
 }
 
@@ -82,7 +103,7 @@ package enum Nearest {
     /// The known word that takes the fewest edits to reach; nil when none is near.
     package static func word(to text: String, among known: some Sequence<String>) -> String? {
         let text = Array(text.lowercased().utf8.prefix(64))
-        let limit = max(1, text.count / 3)
+        let limit = max(1, (text.count + 1) / 3)
         var best: (word: String, distance: Int)?
         for word in known {
             let distance = distance(text, Array(word.lowercased().utf8))

@@ -13,7 +13,8 @@ package struct GuardRule: Sendable, Hashable {
         /// Regular expression on the text.
         package var matches: String?
 
-        package init(statement: [String] = [], table: [String] = [], withoutWhere: Bool = false, matches: String? = nil) {
+        package init(statement: [String] = [], table: [String] = [], withoutWhere: Bool = false, matches: String? = nil)
+        {
             self.statement = statement
             self.table = table
             self.withoutWhere = withoutWhere

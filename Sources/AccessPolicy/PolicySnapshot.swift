@@ -18,7 +18,8 @@ package struct PolicySnapshot: Sendable {
     ///   - notUnderstood: nil for the default: block where any control exists, else allow.
     ///   - hasMasks: whether the connection masks, which is a control too.
     package init(
-        guards: [GuardRule] = [], readOnly: Bool = false, notUnderstood: NotUnderstoodPolicy? = nil, hasMasks: Bool = false
+        guards: [GuardRule] = [], readOnly: Bool = false, notUnderstood: NotUnderstoodPolicy? = nil,
+        hasMasks: Bool = false
     ) throws(PolicyProblems) {
         var all: [(rule: Int, problem: RuleProblem)] = []
         var compiled: [CompiledGuard] = []
@@ -26,7 +27,9 @@ package struct PolicySnapshot: Sendable {
             var problems: [RuleProblem] = []
             if let ready = CompiledGuard(rule, problems: &problems) { compiled.append(ready) }
             if guards[..<index].contains(where: { $0.name == rule.name }) {
-                problems.append(RuleProblem(key: "name", what: "two guards are named `\(rule.name)`", fix: "give each its own name"))
+                problems.append(
+                    RuleProblem(key: "name", what: "two guards are named `\(rule.name)`", fix: "give each its own name")
+                )
             }
             all += problems.map { (index, $0) }
         }
@@ -42,14 +45,18 @@ package struct PolicySnapshot: Sendable {
     package func evaluate(_ subject: CommandSubject) -> Verdict {
         var verdict = Verdict(kind: .allow, policy: version)
         if isReadOnly, let change = ReadOnly.objection(to: subject) {
-            Self.take(.block, "read_only", "This connection is read-only, and \(change) could change something.", nil, into: &verdict)
+            Self.take(
+                .block, "read_only", "This connection is read-only, and \(change) could change something.", nil,
+                into: &verdict)
         }
         for compiled in guards where compiled.matches(subject) {
             let rule = compiled.rule
             let message = rule.message ?? Self.defaultMessage(rule)
             Self.take(rule.then, rule.name, message, rule.approve, into: &verdict)
         }
-        if let reason = subject.notUnderstood ?? (subject.classes.contains(.unknown) ? NotUnderstood(message: "unknown statement") : nil) {
+        if let reason = subject.notUnderstood
+            ?? (subject.classes.contains(.unknown) ? NotUnderstood(message: "unknown statement") : nil)
+        {
             let message = Self.words(for: reason)
             switch notUnderstood {
             case .allow: Self.take(.allow, "not_understood", message, nil, into: &verdict)
@@ -76,7 +83,8 @@ package struct PolicySnapshot: Sendable {
             if hold.groups.isEmpty {
                 verdict.kind = .block
                 verdict.hold = nil
-                verdict.message = "Rules \(verdict.rules.joined(separator: ", ")) hold this command for different groups, so nobody could approve it."
+                verdict.message =
+                    "Rules \(verdict.rules.joined(separator: ", ")) hold this command for different groups, so nobody could approve it."
             } else {
                 verdict.hold = hold
             }
@@ -100,7 +108,8 @@ package struct PolicySnapshot: Sendable {
         return text
     }
 
-    private static func version(_ guards: [GuardRule], _ readOnly: Bool, _ notUnderstood: NotUnderstoodPolicy) -> String {
+    private static func version(_ guards: [GuardRule], _ readOnly: Bool, _ notUnderstood: NotUnderstoodPolicy) -> String
+    {
         // Each part with its length, so that no two policies have one source.
         var source: [UInt8] = []
         func put(_ text: String) { source.append(contentsOf: Array("\(text.utf8.count):\(text)".utf8)) }
@@ -119,7 +128,9 @@ package struct PolicySnapshot: Sendable {
         }
         for rule in guards {
             put(rule.name)
-            put("\(rule.when.statement.count)/\(rule.when.table.count)/\(rule.when.withoutWhere)/\(rule.when.matches != nil)")
+            put(
+                "\(rule.when.statement.count)/\(rule.when.table.count)/\(rule.when.withoutWhere)/\(rule.when.matches != nil)"
+            )
             for text in rule.when.statement + rule.when.table { put(text) }
             put(rule.when.matches ?? "")
             put(rule.then.rawValue)
@@ -127,6 +138,8 @@ package struct PolicySnapshot: Sendable {
             put(rule.message ?? "")
         }
         return String(
-            decoding: SHA256.hash(data: source).prefix(8).flatMap { [UInt8.hexDigit($0 >> 4), UInt8.hexDigit($0 & 0xF)] }, as: UTF8.self)
+            decoding: SHA256.hash(data: source).prefix(8).flatMap {
+                [UInt8.hexDigit($0 >> 4), UInt8.hexDigit($0 & 0xF)]
+            }, as: UTF8.self)
     }
 }

@@ -28,12 +28,15 @@ enum ReadOnly {
 
     private static func harmfulSetting(_ subject: CommandSubject) -> String? {
         if subject.verbs.contains(where: { StatementWord.verb("ALTER", covers: $0) }) { return "alter system" }
-        return subject.settings.first { $0.isEmpty || harmfulSettings.contains($0) }.map { $0.isEmpty ? "setting" : "set \($0)" }
+        return subject.settings.first { $0.isEmpty || harmfulSettings.contains($0) }.map {
+            $0.isEmpty ? "setting" : "set \($0)"
+        }
     }
 
     /// Settings that give other rights, or lift the target's own read-only mode.
     private static let harmfulSettings: Set<String> = [
-        "role", "session_authorization", "transaction_read_only", "default_transaction_read_only", "session_replication_role",
+        "role", "session_authorization", "transaction_read_only", "default_transaction_read_only",
+        "session_replication_role",
     ]
 
     /// Built-in functions that change data, files, other sessions or the server; functions a database defines itself cannot be told by name.
@@ -44,13 +47,17 @@ enum ReadOnly {
     }
 
     private static let exact: Set<String> = [
-        "nextval", "setval", "set_config", "pg_notify", "pg_reload_conf", "pg_rotate_logfile", "pg_terminate_backend", "pg_cancel_backend",
-        "pg_promote", "pg_switch_wal", "pg_create_restore_point", "pg_logical_emit_message", "pg_import_system_collations", "lowrite",
+        "nextval", "setval", "set_config", "pg_notify", "pg_reload_conf", "pg_rotate_logfile", "pg_terminate_backend",
+        "pg_cancel_backend",
+        "pg_promote", "pg_switch_wal", "pg_create_restore_point", "pg_logical_emit_message",
+        "pg_import_system_collations", "lowrite",
         "query_to_xml", "query_to_xml_and_xmlschema", "query_to_xmlschema",
     ]
     private static let prefixes = [
-        "lo_creat", "lo_import", "lo_export", "lo_unlink", "lo_put", "lo_from_bytea", "lo_truncate", "dblink", "pg_file_", "pg_stat_reset",
-        "pg_replication_", "pg_create_", "pg_drop_", "pg_wal_replay_", "pg_backup_", "pg_start_backup", "pg_stop_backup", "brin_",
+        "lo_creat", "lo_import", "lo_export", "lo_unlink", "lo_put", "lo_from_bytea", "lo_truncate", "dblink",
+        "pg_file_", "pg_stat_reset",
+        "pg_replication_", "pg_create_", "pg_drop_", "pg_wal_replay_", "pg_backup_", "pg_start_backup",
+        "pg_stop_backup", "brin_",
         "gin_clean_",
     ]
 }

@@ -12,6 +12,8 @@ package struct StatementWord: Sendable, Hashable {
 
     package let text: String
     private let meaning: Meaning
+    /// Whether the word is about changing rows, so that a rule's tables are those written.
+    let isAboutWrittenRows: Bool
 
     /// Nil when no command could ever be called that.
     package init?(_ text: String) {
@@ -29,16 +31,13 @@ package struct StatementWord: Sendable, Hashable {
                 return nil
             }
         }
-    }
-
-    /// Whether the word is about changing rows, so that a rule's tables are those written.
-    var isAboutWrittenRows: Bool {
-        switch meaning {
-        case .statementClass(let name): Self.rowWrites.contains(name)
-        case .write: true
-        case .read: false
-        case .verb(let verb): ["INSERT", "UPDATE", "DELETE", "MERGE", "TRUNCATE"].contains(verb)
-        }
+        isAboutWrittenRows =
+            switch meaning {
+            case .statementClass(let name): Self.rowWrites.contains(name)
+            case .write: true
+            case .read: false
+            case .verb(let verb): ["INSERT", "UPDATE", "DELETE", "MERGE", "TRUNCATE"].contains(verb)
+            }
     }
 
     func matches(_ subject: CommandSubject) -> Bool {
@@ -46,7 +45,8 @@ package struct StatementWord: Sendable, Hashable {
         case .statementClass(let name):
             subject.classes.contains(name)
         case .write:
-            !subject.classes.isDisjoint(with: Self.rowWrites) || subject.classes.contains(.copy) && !Self.copiesOutOnly(subject)
+            !subject.classes.isDisjoint(with: Self.rowWrites)
+                || subject.classes.contains(.copy) && !Self.copiesOutOnly(subject)
         case .read:
             subject.classes.contains(.select) || subject.verbs.contains { Self.verb("COPY TO", covers: $0) }
         case .verb(let verb):
@@ -60,9 +60,13 @@ package struct StatementWord: Sendable, Hashable {
         return !copies.isEmpty && copies.allSatisfy { verb("COPY TO", covers: $0) }
     }
 
+    /// Whether `verb`, in any case, is `word` (upper case) or begins with it as a whole word; without an allocation.
     static func verb(_ word: String, covers verb: String) -> Bool {
-        let verb = verb.uppercased()
-        return verb == word || verb.hasPrefix(word) && verb.dropFirst(word.count).first == " "
+        var rest = verb.utf8.makeIterator()
+        for expected in word.utf8 {
+            guard let byte = rest.next(), (byte &- 0x61 < 26 ? byte & 0xDF : byte) == expected else { return false }
+        }
+        return (rest.next() ?? 0x20) == 0x20
     }
 
     private static let rowWrites: Set<StatementClass> = [.insert, .update, .delete, .merge, .truncate]
@@ -72,28 +76,39 @@ package struct StatementWord: Sendable, Hashable {
 package enum StatementVerbs {
     /// First words that stand alone or before an object.
     private static let first: Set<String> = [
-        "select", "values", "table", "show", "explain", "fetch", "move", "insert", "update", "delete", "merge", "truncate", "create",
-        "alter", "drop", "comment", "reindex", "refresh", "security", "import", "grant", "revoke", "reassign", "copy", "call", "do",
-        "begin", "commit", "rollback", "savepoint", "release", "set", "reset", "discard", "prepare", "execute", "deallocate", "declare",
+        "select", "values", "table", "show", "explain", "fetch", "move", "insert", "update", "delete", "merge",
+        "truncate", "create",
+        "alter", "drop", "comment", "reindex", "refresh", "security", "import", "grant", "revoke", "reassign", "copy",
+        "call", "do",
+        "begin", "commit", "rollback", "savepoint", "release", "set", "reset", "discard", "prepare", "execute",
+        "deallocate", "declare",
         "close", "vacuum", "analyze", "cluster", "checkpoint", "lock", "listen", "unlisten", "notify", "load",
     ]
     private static let objects: Set<String> = [
-        "access method", "aggregate", "cast", "collation", "conversion", "database", "default privileges", "domain", "event trigger",
-        "extension", "foreign data wrapper", "foreign table", "function", "index", "language", "large object", "materialized view",
-        "operator", "operator class", "operator family", "owned", "policy", "procedure", "publication", "role", "routine", "rule",
+        "access method", "aggregate", "cast", "collation", "conversion", "database", "default privileges", "domain",
+        "event trigger",
+        "extension", "foreign data wrapper", "foreign table", "function", "index", "language", "large object",
+        "materialized view",
+        "operator", "operator class", "operator family", "owned", "policy", "procedure", "publication", "role",
+        "routine", "rule",
         "schema", "sequence", "server", "statistics", "subscription", "system", "table", "table as", "tablespace",
-        "text search configuration", "text search dictionary", "text search parser", "text search template", "transform", "trigger",
+        "text search configuration", "text search dictionary", "text search parser", "text search template",
+        "transform", "trigger",
         "type", "user mapping", "view",
     ]
     private static let whole: Set<String> = [
-        "copy from", "copy to", "copy from program", "copy to program", "copy from file", "copy to file", "explain analyze",
-        "select into", "set constraints", "reassign owned", "prepare transaction", "commit prepared", "rollback prepared",
+        "copy from", "copy to", "copy from program", "copy to program", "copy from file", "copy to file",
+        "explain analyze",
+        "select into", "set constraints", "reassign owned", "prepare transaction", "commit prepared",
+        "rollback prepared",
         "rollback to",
     ]
 
     static func isKnown(_ words: String) -> Bool {
         if first.contains(words) || whole.contains(words) { return true }
-        guard let space = words.firstIndex(of: " "), ["create", "alter", "drop"].contains(words[..<space]) else { return false }
+        guard let space = words.firstIndex(of: " "), ["create", "alter", "drop"].contains(words[..<space]) else {
+            return false
+        }
         return objects.contains(String(words[words.index(after: space)...]))
     }
 

@@ -17,7 +17,8 @@ package struct TablePattern: Sendable, Hashable {
 
     /// A relation named without a schema may lie in any.
     package func matches(_ relation: RelationName) -> Bool {
-        Self.glob(name, relation.name) && (relation.schema.isEmpty || schema.map { Self.glob($0, relation.schema) } ?? true)
+        Self.glob(name, relation.name)
+            && (relation.schema.isEmpty || schema.map { Self.glob($0, relation.schema) } ?? true)
     }
 
     private static func glob(_ pattern: [UInt8], _ text: String) -> Bool {

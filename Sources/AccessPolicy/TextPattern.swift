@@ -19,7 +19,8 @@ package final class TextPattern: @unchecked Sendable {
     /// - Throws: what the engine says when it cannot match the expression in linear time, or when it would match every text.
     package init(_ source: String) throws(GatewayError) {
         guard hs_valid_platform() == HS_SUCCESS else {
-            throw GatewayError(.pattern, "this processor cannot run the pattern engine, so `matches` cannot be used here")
+            throw GatewayError(
+                .pattern, "this processor cannot run the pattern engine, so `matches` cannot be used here")
         }
         guard !source.isEmpty, source.utf8.count <= 4096, !source.utf8.contains(0) else {
             throw GatewayError(.pattern, "a pattern has 1 to 4096 bytes, none of them zero")
@@ -29,7 +30,8 @@ package final class TextPattern: @unchecked Sendable {
         let flags = UInt32(HS_FLAG_DOTALL | HS_FLAG_SINGLEMATCH) | (isUTF8 ? UInt32(HS_FLAG_UTF8) : 0)
         var compiled: OpaquePointer?
         var problem: UnsafeMutablePointer<hs_compile_error_t>?
-        guard hs_compile(source, flags, UInt32(HS_MODE_BLOCK), nil, &compiled, &problem) == HS_SUCCESS, let compiled else {
+        guard hs_compile(source, flags, UInt32(HS_MODE_BLOCK), nil, &compiled, &problem) == HS_SUCCESS, let compiled
+        else {
             let message = problem?.pointee.message.map { String(cString: $0) } ?? "the pattern engine refused it"
             hs_free_compile_error(problem)
             throw GatewayError(.pattern, message)

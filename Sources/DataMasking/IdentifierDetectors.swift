@@ -30,7 +30,11 @@ enum IBANDetector {
             let value = byte.isDigit ? Int(byte & 0xF) : Int(byte | 0x20) - 0x61 + 10
             let next = { (sum: Int) in (byte.isDigit ? sum * 10 + value : sum * 100 + value) % 97 }
             // The first four characters count as if they stood at the end.
-            if taken < 4 { head = byte.isDigit ? head * 10 + value : head * 100 + value } else { remainder = next(remainder) }
+            if taken < 4 {
+                head = byte.isDigit ? head * 10 + value : head * 100 + value
+            } else {
+                remainder = next(remainder)
+            }
             taken += 1
         }
         if index < text.count, text[index].isLetter || text[index].isDigit { return nil }
@@ -82,7 +86,8 @@ enum USSSNDetector {
             }
             return value
         }
-        guard let area = number(start..<start + 3), let group = number(start + 4..<start + 6), let serial = number(index + 1..<end)
+        guard let area = number(start..<start + 3), let group = number(start + 4..<start + 6),
+            let serial = number(index + 1..<end)
         else { return false }
         return area != 0 && area != 666 && area < 900 && group != 0 && serial != 0
     }

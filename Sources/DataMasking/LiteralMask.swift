@@ -9,7 +9,10 @@ package enum LiteralMask {
     ) {
         let value = content(of: token)
         var masked: [UInt8] = []
-        guard method.apply(to: value.map { UnsafeRawBufferPointer(rebasing: token[$0]) } ?? token, into: &masked, key: key) else {
+        guard
+            method.apply(
+                to: value.map { UnsafeRawBufferPointer(rebasing: token[$0]) } ?? token, into: &masked, key: key)
+        else {
             output.append(contentsOf: Array("NULL".utf8))
             return
         }
@@ -36,11 +39,15 @@ package enum LiteralMask {
         if first == dollar {
             guard let second = token.dropFirst().firstIndex(of: dollar) else { return nil }
             let delimiter = second + 1
-            guard token.count >= 2 * delimiter, token.suffix(delimiter).elementsEqual(token.prefix(delimiter)) else { return nil }
+            guard token.count >= 2 * delimiter, token.suffix(delimiter).elementsEqual(token.prefix(delimiter)) else {
+                return nil
+            }
             return delimiter..<token.count - delimiter
         }
         // A prefix (E, B, X, N, U&) stands before the quote.
-        guard last == quote, let open = token.prefix(3).firstIndex(of: quote), open < token.count - 1 else { return nil }
+        guard last == quote, let open = token.prefix(3).firstIndex(of: quote), open < token.count - 1 else {
+            return nil
+        }
         return open + 1..<token.count - 1
     }
 

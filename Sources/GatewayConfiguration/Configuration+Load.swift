@@ -7,7 +7,9 @@ extension Configuration {
     /// - Parameter checkingSecrets: whether secrets that the file refers to, and files that it names, must be there: what the server needs
     ///   and a command line tool beside it does not.
     /// - Throws: all problems at once, in the order of the file.
-    package static func loadOrExplain(_ path: String, checkingSecrets: Bool = true) throws(ConfigurationErrors) -> Configuration {
+    package static func loadOrExplain(_ path: String, checkingSecrets: Bool = true) throws(ConfigurationErrors)
+        -> Configuration
+    {
         let log = ProblemLog(file: path)
         let text = YAMLText.read(path, log)
         return try parse(text, path: path, checkingSecrets: checkingSecrets, log)
@@ -26,13 +28,18 @@ extension Configuration {
         let folder = URL(fileURLWithPath: path).standardizedFileURL.deletingLastPathComponent().path
         var configuration: Configuration?
         if let text, let node = YAMLText.compose(text, log) {
-            var reader = ConfigurationReader(file: path, context: ReadingContext(folder: folder, checksSecrets: checkingSecrets))
+            var reader = ConfigurationReader(
+                file: path, context: ReadingContext(folder: folder, checksSecrets: checkingSecrets))
             configuration = reader.configuration(Value(node: node, path: "", mark: node.mark, log: log))
         }
         guard log.problems.isEmpty, var configuration else {
             throw ConfigurationErrors(
                 problems: log.problems.isEmpty
-                    ? [ConfigurationProblem(file: path, line: 0, column: 0, key: "", what: "the configuration is not complete", fix: "compare it with the documentation")]
+                    ? [
+                        ConfigurationProblem(
+                            file: path, line: 0, column: 0, key: "", what: "the configuration is not complete",
+                            fix: "compare it with the documentation")
+                    ]
                     : log.sorted)
         }
         configuration.warnings = log.warnings

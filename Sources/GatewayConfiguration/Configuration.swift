@@ -48,8 +48,8 @@ package struct Endpoint: Sendable, Hashable, CustomStringConvertible {
     /// 127.0.0.0/8, ::1 or `localhost`.
     package var isLoopback: Bool {
         if host == "localhost" || host == "::1" { return true }
-        let octets = host.split(separator: ".", omittingEmptySubsequences: false).compactMap { UInt8($0) }
-        return octets.count == 4 && octets[0] == 127
+        let octets = host.split(separator: ".", omittingEmptySubsequences: false).map { UInt8($0) }
+        return octets.count == 4 && octets[0] == 127 && !octets.contains(nil)
     }
 }
 

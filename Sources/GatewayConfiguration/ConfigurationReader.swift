@@ -16,14 +16,16 @@ struct ConfigurationReader {
         guard
             let section = root.section(
                 [
-                    "data", "listen", "tls", "identity", "roles", "session", "durability", "vault", "ledger", "max_sessions", "timeouts",
+                    "data", "listen", "tls", "identity", "roles", "session", "durability", "vault", "ledger",
+                    "max_sessions", "timeouts",
                     "connections",
                 ], later: ["retention", "notify", "sinks", "max_unwitnessed", "storage"])
         else { return nil }
         let data = section.read("data", or: context.absolute("data")) { context.path($0) }
         let identity = section["identity"].flatMap { readIdentity($0) }
         if section["identity"] == nil {
-            root.problem("`identity` is missing, so nobody could sign in", fix: "write identity: {local: true} or list issuers")
+            root.problem(
+                "`identity` is missing, so nobody could sign in", fix: "write identity: {local: true} or list issuers")
         }
         let standardKey = data.map { VaultKeySource.file(Self.parent(of: $0) + "vault.key") }
         let vaultKey = section["vault"].map { readVaultKey($0) } ?? standardKey
@@ -36,7 +38,9 @@ struct ConfigurationReader {
         let sessions = section.read("max_sessions", or: 1000) { $0.int(1...100_000) }
         let signIn = section.read("timeouts", or: 30) { readSignInSeconds($0) }
         let connections = readConnections(section)
-        guard let data, let vaultKey, let identity, let tls, let durability, let sessions, let signIn else { return nil }
+        guard let data, let vaultKey, let identity, let tls, let durability, let sessions, let signIn else {
+            return nil
+        }
 
         var configuration = Configuration(file: file, data: data, vaultKey: vaultKey)
         configuration.listen = listen
@@ -55,11 +59,15 @@ struct ConfigurationReader {
 
     private func readListen(_ value: Value) -> ListenConfiguration {
         var listen = ListenConfiguration()
-        guard let section = value.section(["postgres", "console"], later: ["ssh", "http", "mysql", "kubernetes"]) else { return listen }
+        guard let section = value.section(["postgres", "console"], later: ["ssh", "http", "mysql", "kubernetes"]) else {
+            return listen
+        }
         listen.postgres = section["postgres"].flatMap(readEndpoint)
         listen.console = section["console"].flatMap(readEndpoint)
         if section["postgres"] == nil, section["console"] == nil {
-            value.problem("there is nothing to listen on", fix: "write listen: {postgres: 127.0.0.1:6432, console: 127.0.0.1:6090}")
+            value.problem(
+                "there is nothing to listen on",
+                fix: "write listen: {postgres: 127.0.0.1:6432, console: 127.0.0.1:6090}")
         }
         if let one = listen.postgres, one == listen.console {
             section["console"]?.problem("postgres and console share one address", fix: "give each its own port")
@@ -69,8 +77,12 @@ struct ConfigurationReader {
 
     private func readEndpoint(_ value: Value) -> Endpoint? {
         guard let text = value.text() else { return nil }
-        guard let colon = text.lastIndex(of: ":"), let port = Int(text[text.index(after: colon)...]), (1...65_535).contains(port) else {
-            value.problem("an address with a port from 1 to 65535 is expected\(value.shown)", fix: "write host:port, such as 127.0.0.1:6432")
+        guard let colon = text.lastIndex(of: ":"), let port = Int(text[text.index(after: colon)...]),
+            (1...65_535).contains(port)
+        else {
+            value.problem(
+                "an address with a port from 1 to 65535 is expected\(value.shown)",
+                fix: "write host:port, such as 127.0.0.1:6432")
             return nil
         }
         var host = String(text[..<colon])
@@ -80,7 +92,8 @@ struct ConfigurationReader {
             host = ""
         }
         guard !host.isEmpty, !host.contains(where: { $0 == "/" || $0 == "[" || $0 == "]" || $0 == " " }) else {
-            value.problem("the host is missing or broken\(value.shown)", fix: "write host:port, with an IPv6 address in brackets")
+            value.problem(
+                "the host is missing or broken\(value.shown)", fix: "write host:port, with an IPv6 address in brackets")
             return nil
         }
         return Endpoint(host: host, port: port)
@@ -97,11 +110,14 @@ struct ConfigurationReader {
             }
             return .off
         case .some:
-            value.problem("there is no such mode\(value.shown)", fix: "write auto, off or {certificate: file, key: file}")
+            value.problem(
+                "there is no such mode\(value.shown)", fix: "write auto, off or {certificate: file, key: file}")
             return nil
         case nil:
             guard let section = value.section(["certificate", "key"], later: ["client_authority"]) else { return nil }
-            let certificate = section.required("certificate", "name the PEM file with the certificate chain").flatMap { context.file($0) }
+            let certificate = section.required("certificate", "name the PEM file with the certificate chain").flatMap {
+                context.file($0)
+            }
             let key = section.required("key", "name the PEM file with the private key").flatMap { context.file($0) }
             guard let certificate, let key else { return nil }
             return .files(certificate: certificate, key: key)
@@ -130,13 +146,19 @@ struct ConfigurationReader {
     private func readIssuer(_ value: Value) -> IssuerConfiguration? {
         guard
             let section = value.section(
-                ["url", "audience", "claims", "people", "algorithms"], later: ["introspection", "name", "client_id", "client_secret"]),
-            let urlValue = section.required("url", "write the issuer's URL exactly as in its tokens"), let url = urlValue.text()
+                ["url", "audience", "claims", "people", "algorithms"],
+                later: ["introspection", "name", "client_id", "client_secret"]),
+            let urlValue = section.required("url", "write the issuer's URL exactly as in its tokens"),
+            let url = urlValue.text()
         else { return nil }
         let host = url.hasPrefix("http://") ? url.dropFirst(7).prefix { $0 != "/" && $0 != ":" } : ""
         let isPlainLoopback = Endpoint(host: String(host), port: 0).isLoopback || url.hasPrefix("http://[::1]")
-        guard url.hasPrefix("https://") && url.utf8.count > 8 || isPlainLoopback, !url.contains("@"), !url.contains("?"), !url.contains("#") else {
-            urlValue.problem("an issuer is reached by https\(urlValue.shown)", fix: "write its https URL; http is for loopback hosts only")
+        guard url.hasPrefix("https://") && url.utf8.count > 8 || isPlainLoopback, !url.contains("@"),
+            !url.contains("?"), !url.contains("#")
+        else {
+            urlValue.problem(
+                "an issuer is reached by https\(urlValue.shown)",
+                fix: "write its https URL; http is for loopback hosts only")
             return nil
         }
         var issuer = IssuerConfiguration(url: url)
@@ -173,7 +195,9 @@ struct ConfigurationReader {
 
     private func readVaultKey(_ value: Value) -> VaultKeySource? {
         guard let section = value.section(["key"]),
-            let key = section.required("key", "write vault: {key: {file: ./vault.key}}")?.section(["file", "env", "command"])
+            let key = section.required("key", "write vault: {key: {file: ./vault.key}}")?.section([
+                "file", "env", "command",
+            ])
         else { return nil }
         switch (key["file"], key["env"], key["command"]) {
         case (let file?, nil, nil):
@@ -183,7 +207,9 @@ struct ConfigurationReader {
         case (nil, nil, let command?):
             let words = command.texts()
             if let program = words.first, !program.hasPrefix("/") {
-                command.problem("the program's path is not absolute", fix: "write its whole path, such as [/usr/bin/pass, show, vault]")
+                command.problem(
+                    "the program's path is not absolute",
+                    fix: "write its whole path, such as [/usr/bin/pass, show, vault]")
             }
             return words.isEmpty ? nil : .command(words)
         default:
@@ -216,7 +242,8 @@ struct ConfigurationReader {
             if let node = element.node.mapping?["name"], let name = node.scalar?.string {
                 if let line = lines[name] {
                     element.log.problem(
-                        node.mark, element.path + ".name", "there are two connections named `\(name.prefix(60))`, the first in line \(line)",
+                        node.mark, element.path + ".name",
+                        "there are two connections named `\(name.prefix(60))`, the first in line \(line)",
                         fix: "give each its own name")
                 } else {
                     lines[name] = node.mark?.line ?? 0

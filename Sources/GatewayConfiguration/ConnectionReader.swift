@@ -19,23 +19,29 @@ struct ConnectionReader {
                     mark, value.path + ".kind", "connections of kind \(kind) are not available in this version",
                     fix: "use kind: postgres, or remove the connection")
             } else {
-                value.log.problem(mark, value.path + ".kind", "there is no kind `\(kind.prefix(60))`", fix: "did you mean `postgres`? It is the one kind in this version")
+                value.log.problem(
+                    mark, value.path + ".kind", "there is no kind `\(kind.prefix(60))`",
+                    fix: "did you mean `postgres`? It is the one kind in this version")
             }
             return nil
         }
         guard
             let section = value.section(
                 [
-                    "name", "kind", "target", "databases", "credential", "access", "labels", "record", "mask", "guard", "read_only",
+                    "name", "kind", "target", "databases", "credential", "access", "labels", "record", "mask", "guard",
+                    "read_only",
                     "not_understood", "limits",
                 ], later: ["oracle", "on_refusal", "retention", "max_unwitnessed"])
         else { return nil }
         _ = section.required("kind", "write kind: postgres")
         let name = section.required("name", "name the connection; clients use it as their user name").flatMap(readName)
         let target = section.required("target", "write target: {host: …, port: 5432, database: …}").flatMap(readTarget)
-        let credential = section.required("credential", "write credential: {username: …, password: {env: …}}").flatMap(readCredential)
-        let access = section.required("access", "write access: {groups: […]}; without it nobody could use the connection")
-            .flatMap { context.accessList($0) }
+        let credential = section.required("credential", "write credential: {username: …, password: {env: …}}").flatMap(
+            readCredential)
+        let access = section.required(
+            "access", "write access: {groups: […]}; without it nobody could use the connection"
+        )
+        .flatMap { context.accessList($0) }
         var limits = section["limits"].map(readLimits) ?? LimitsConfiguration()
         if let record = section["record"] { readRecord(record, &limits) }
         let databases = section["databases"].map(readDatabases) ?? .own
@@ -62,35 +68,46 @@ struct ConnectionReader {
         guard let name = value.text() else { return nil }
         // PostgreSQL cuts user names at 63 bytes, and `+` and `/` part names elsewhere.
         let isPlain = name.utf8.allSatisfy { byte in
-            byte &- 0x30 < 10 || (byte | 0x20) &- 0x61 < 26 || [UInt8(ascii: "_"), UInt8(ascii: "-"), UInt8(ascii: ".")].contains(byte)
+            byte &- 0x30 < 10 || (byte | 0x20) &- 0x61 < 26
+                || [UInt8(ascii: "_"), UInt8(ascii: "-"), UInt8(ascii: ".")].contains(byte)
         }
         guard isPlain, name.utf8.count <= 63 else {
-            value.problem("the name is not one that every client can give", fix: "use up to 63 letters, digits, dots, dashes and underscores")
+            value.problem(
+                "the name is not one that every client can give",
+                fix: "use up to 63 letters, digits, dots, dashes and underscores")
             return nil
         }
         return name
     }
 
     private func readTarget(_ value: Value) -> TargetConfiguration? {
-        guard let section = value.section(["host", "port", "database", "tls", "authority"], later: ["url", "service"]) else { return nil }
+        guard let section = value.section(["host", "port", "database", "tls", "authority"], later: ["url", "service"])
+        else { return nil }
         let host = section.required("host", "write the host's name or address")?.text()
         let port = section.read("port", or: 5432) { $0.int(1...65_535) }
-        let database = section.required("database", "name the database that clients get unless they name another")?.text()
+        let database = section.required("database", "name the database that clients get unless they name another")?
+            .text()
         let authority = section["authority"].flatMap { context.file($0) }
         guard let host, let port, let database else { return nil }
         if host.hasPrefix("/") || host.contains(" ") || host.contains("@") {
-            section["host"]?.problem("`\(host.prefix(60))` is no host", fix: "write a name or an address; sockets are not supported")
+            section["host"]?.problem(
+                "`\(host.prefix(60))` is no host", fix: "write a name or an address; sockets are not supported")
             return nil
         }
         let isLoopback = Endpoint(host: host, port: port).isLoopback
         let standard = isLoopback ? TargetConfiguration.TLSMode.prefer : .verifyFull
-        guard let tls = section.read("tls", or: standard, { $0.choice(TargetConfiguration.TLSMode.self) }) else { return nil }
+        guard let tls = section.read("tls", or: standard, { $0.choice(TargetConfiguration.TLSMode.self) }) else {
+            return nil
+        }
         if authority != nil, tls != .verifyCA, tls != .verifyFull {
-            section["authority"]?.problem("with tls: \(tls.rawValue) no certificate is checked, so the authority does nothing", fix: "use tls: verify-full")
+            section["authority"]?.problem(
+                "with tls: \(tls.rawValue) no certificate is checked, so the authority does nothing",
+                fix: "use tls: verify-full")
         }
         if !isLoopback, tls != .verifyFull, tls != .verifyCA {
             value.log.warning(
-                section["tls"]?.mark, value.path + ".tls", "the target's certificate is not checked on the way to \(host)",
+                section["tls"]?.mark, value.path + ".tls",
+                "the target's certificate is not checked on the way to \(host)",
                 fix: "use tls: verify-full")
         }
         return TargetConfiguration(host: host, port: port, database: database, tls: tls, authority: authority)
@@ -120,7 +137,9 @@ struct ConnectionReader {
             switch detail.rawText {
             case "full": break
             case "commands", "operations":
-                detail.problem("recording less than `full` is not available in this version", fix: "write detail: full, or leave it out")
+                detail.problem(
+                    "recording less than `full` is not available in this version",
+                    fix: "write detail: full, or leave it out")
             default: detail.problem("there is no such detail\(detail.shown)", fix: "write detail: full")
             }
         }
@@ -130,7 +149,9 @@ struct ConnectionReader {
     private func readLimits(_ value: Value) -> LimitsConfiguration {
         var limits = LimitsConfiguration()
         guard
-            let section = value.section(["rows", "seconds", "command", "tokens", "nesting", "message", "row", "pipeline"])
+            let section = value.section([
+                "rows", "seconds", "command", "tokens", "nesting", "message", "row", "pipeline",
+            ])
         else { return limits }
         limits.rows = section["rows"].flatMap { $0.int(1...Int.max) }
         limits.seconds = section["seconds"].flatMap { $0.int(1...31_536_000) }

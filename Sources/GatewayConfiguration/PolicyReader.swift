@@ -21,7 +21,8 @@ enum PolicyReader {
             for (index, problem) in error.list {
                 guard rules.indices.contains(index) else { continue }
                 let place = findPlace(of: problem, in: rules[index].section)
-                value.log.problem(place.mark, rules[index].section.value.path + "." + problem.key, problem.what, fix: problem.fix)
+                value.log.problem(
+                    place.mark, rules[index].section.value.path + "." + problem.key, problem.what, fix: problem.fix)
             }
         }
         return rules.map(\.rule)
@@ -38,7 +39,8 @@ enum PolicyReader {
         case .hold:
             guard let terms else {
                 if section?["approve"] == nil {
-                    value.problem("a hold needs someone who may approve", fix: "write {then: hold, approve: {groups: […]}}")
+                    value.problem(
+                        "a hold needs someone who may approve", fix: "write {then: hold, approve: {groups: […]}}")
                 }
                 return nil
             }
@@ -63,7 +65,10 @@ enum PolicyReader {
         let name = section.required("name", "name the guard, as records and refusals show it")?.text()
         let kind = section.required("then", "write then: block, hold or allow")?.choice(GuardAction.self)?.kind
         let when = section.required("when", "say what the guard is about, such as when: {statement: [ddl]}")
-            .flatMap { $0.section(["statement", "table", "without", "matches"], later: ["role", "issuer", "agent", "function"]) }
+            .flatMap {
+                $0.section(
+                    ["statement", "table", "without", "matches"], later: ["role", "issuer", "agent", "function"])
+            }
         let condition = when.map(readCondition)
         let approve = section["approve"].flatMap(readTerms)
         let message = section["message"].flatMap { $0.text() }
@@ -77,14 +82,18 @@ enum PolicyReader {
         condition.table = when["table"]?.texts() ?? []
         if let without = when["without"] {
             condition.withoutWhere = without.rawText == "where"
-            if !condition.withoutWhere { without.problem("only `where` can be asked for here", fix: "write without: where") }
+            if !condition.withoutWhere {
+                without.problem("only `where` can be asked for here", fix: "write without: where")
+            }
         }
         condition.matches = when["matches"].flatMap { $0.text() }
         return condition
     }
 
     private static func readTerms(_ value: Value) -> HoldTerms? {
-        guard let section = value.section(["groups", "count", "within"], later: ["scope", "issuers"]) else { return nil }
+        guard let section = value.section(["groups", "count", "within"], later: ["scope", "issuers"]) else {
+            return nil
+        }
         let groups = section.required("groups", "name the groups whose members may approve")?.texts() ?? []
         let count = section.read("count", or: 1) { $0.int(1...20) }
         let within = section.read("within", or: 900) { $0.duration(1...604_800) }
@@ -94,7 +103,8 @@ enum PolicyReader {
 
     private static func readMask(_ section: Section) -> MaskRule? {
         if section["columns"] == nil, section["detect"] == nil {
-            section.value.problem("the mask names neither columns nor detectors, so it could never apply", fix: "add columns or detect")
+            section.value.problem(
+                "the mask names neither columns nor detectors, so it could never apply", fix: "add columns or detect")
             return nil
         }
         let columns = (section["columns"]?.list() ?? []).compactMap { element -> ColumnPattern? in
@@ -108,7 +118,8 @@ enum PolicyReader {
         let detect = (section["detect"]?.list() ?? []).compactMap { element -> Detector? in
             guard let text = element.text() else { return nil }
             if let detector = Detector(rawValue: text) { return detector }
-            element.problem("there is no detector `\(text)`", fix: element.suggestion(text, Detector.allCases.map(\.rawValue)))
+            element.problem(
+                "there is no detector `\(text)`", fix: element.suggestion(text, Detector.allCases.map(\.rawValue)))
             return nil
         }
         let method = section.read("with", or: .redact) { $0.choice(MaskMethod.self) }
@@ -134,7 +145,8 @@ enum PolicyReader {
             }
         }
         if place.node.sequence != nil {
-            return place.list().first { element in element.rawText.map { problem.what.contains("`\($0)`") } ?? false } ?? place
+            return place.list().first { element in element.rawText.map { problem.what.contains("`\($0)`") } ?? false }
+                ?? place
         }
         return place
     }

@@ -21,11 +21,14 @@ final class ProblemLog {
     /// In the order of the file.
     var sorted: [ConfigurationProblem] {
         problems.enumerated().sorted { one, other in
-            (one.element.line, one.element.column, one.offset) < (other.element.line, other.element.column, other.offset)
+            (one.element.line, one.element.column, one.offset) < (
+                other.element.line, other.element.column, other.offset
+            )
         }.map(\.element)
     }
 
     private func make(_ mark: Mark?, _ key: String, _ what: String, _ fix: String) -> ConfigurationProblem {
-        ConfigurationProblem(file: file, line: mark?.line ?? 0, column: mark?.column ?? 0, key: key, what: what, fix: fix)
+        ConfigurationProblem(
+            file: file, line: mark?.line ?? 0, column: mark?.column ?? 0, key: key, what: what, fix: fix)
     }
 }

@@ -8,7 +8,9 @@ package enum Quantity {
     /// `4096`, `64KiB`, `16MiB`, `1GiB`, and decimal `64kB`, `16MB`, `1GB`, in bytes.
     package static func bytes(_ text: String) -> Int? {
         parse(
-            text, ["B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "kB": 1000, "MB": 1_000_000, "GB": 1_000_000_000], bare: 1)
+            text,
+            ["B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "kB": 1000, "MB": 1_000_000, "GB": 1_000_000_000],
+            bare: 1)
     }
 
     private static func parse(_ text: String, _ units: [String: Int], bare: Int?) -> Int? {

@@ -21,8 +21,12 @@ struct ReadingContext {
     func file(_ value: Value) -> String? {
         guard let path = path(value) else { return nil }
         var isFolder: ObjCBool = false
-        guard !checksSecrets || FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), !isFolder.boolValue else {
-            value.problem("there is no file \(path)", fix: "correct the path; relative ones start at the configuration file's folder")
+        guard !checksSecrets || FileManager.default.fileExists(atPath: path, isDirectory: &isFolder),
+            !isFolder.boolValue
+        else {
+            value.problem(
+                "there is no file \(path)",
+                fix: "correct the path; relative ones start at the configuration file's folder")
             return nil
         }
         return path
@@ -36,7 +40,8 @@ struct ReadingContext {
                 return nil
             }
             value.log.warning(
-                value.mark, value.path, "the secret stands in the file for all its readers", fix: "write {env: NAME} or {file: path}")
+                value.mark, value.path, "the secret stands in the file for all its readers",
+                fix: "write {env: NAME} or {file: path}")
             return .literal(Secret(text: text))
         }
         guard let section = value.section(["env", "file"], later: ["vault", "command"]) else { return nil }
@@ -49,7 +54,8 @@ struct ReadingContext {
             guard let path = path(file) else { return nil }
             reference = .file(path)
         default:
-            value.problem("a secret is either in the environment or in a file", fix: "write {env: NAME} or {file: path}")
+            value.problem(
+                "a secret is either in the environment or in a file", fix: "write {env: NAME} or {file: path}")
             return nil
         }
         guard checksSecrets else { return reference }
@@ -70,13 +76,15 @@ struct ReadingContext {
             value.problem("the list admits nobody", fix: "name groups or subjects")
             return nil
         }
-        var list = AccessList(groups: Set(section["groups"]?.texts() ?? []), subjects: Set(section["subjects"]?.texts() ?? []))
+        var list = AccessList(
+            groups: Set(section["groups"]?.texts() ?? []), subjects: Set(section["subjects"]?.texts() ?? []))
         if let named = section["issuers"] {
             for element in named.list() {
                 guard let issuer = element.text(), !issuers.contains(issuer) else { continue }
                 element.problem(
                     "`\(issuer.prefix(100))` is no configured issuer, so nobody could match",
-                    fix: issuers.isEmpty ? "add it under identity.issuers" : element.suggestion(issuer, issuers.sorted()))
+                    fix: issuers.isEmpty
+                        ? "add it under identity.issuers" : element.suggestion(issuer, issuers.sorted()))
             }
             list.issuers = Set(named.node.sequence == nil ? [named.rawText ?? ""] : named.list().compactMap(\.rawText))
         }

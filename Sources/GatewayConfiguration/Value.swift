@@ -49,7 +49,9 @@ struct Value {
 
     func int(_ range: ClosedRange<Int>) -> Int? {
         guard let text = rawText, let number = Int(text.filter { $0 != "_" }), range.contains(number) else {
-            problem("a whole number from \(range.lowerBound) to \(range.upperBound) is expected\(shown)", fix: "write a number in that range")
+            problem(
+                "a whole number from \(range.lowerBound) to \(range.upperBound) is expected\(shown)",
+                fix: "write a number in that range")
             return nil
         }
         return number
@@ -71,7 +73,9 @@ struct Value {
     /// Bytes.
     func size(_ range: ClosedRange<Int>) -> Int? {
         guard let bytes = rawText.flatMap(Quantity.bytes) else {
-            problem("a size is expected\(shown)", fix: "write a number of bytes or one with its unit, such as 64KiB, 16MiB or 1GiB")
+            problem(
+                "a size is expected\(shown)",
+                fix: "write a number of bytes or one with its unit, such as 64KiB, 16MiB or 1GiB")
             return nil
         }
         guard range.contains(bytes) else {
@@ -81,9 +85,12 @@ struct Value {
         return bytes
     }
 
-    func choice<Choice: RawRepresentable & CaseIterable>(_ type: Choice.Type) -> Choice? where Choice.RawValue == String {
+    func choice<Choice: RawRepresentable & CaseIterable>(_ type: Choice.Type) -> Choice?
+    where Choice.RawValue == String {
         if let choice = rawText.flatMap(Choice.init(rawValue:)) { return choice }
-        problem("this is none of the possible values\(shown)", fix: suggestion(rawText ?? "", Choice.allCases.map(\.rawValue)))
+        problem(
+            "this is none of the possible values\(shown)",
+            fix: suggestion(rawText ?? "", Choice.allCases.map(\.rawValue)))
         return nil
     }
 
@@ -94,7 +101,9 @@ struct Value {
             problem("a list is expected", fix: "write [first, second]")
             return []
         }
-        if elements.isEmpty { problem("the list is empty, so this could never apply", fix: "list something, or leave the key out") }
+        if elements.isEmpty {
+            problem("the list is empty, so this could never apply", fix: "list something, or leave the key out")
+        }
         return elements.enumerated().map { index, node in
             Value(node: node, path: "\(path)[\(index)]", mark: node.mark ?? mark, log: log)
         }
@@ -102,7 +111,9 @@ struct Value {
 
     func texts() -> [String] { list().compactMap { $0.text() } }
 
-    func section(_ known: Set<String>, later: Set<String> = []) -> Section? { Section(self, known: known, later: later) }
+    func section(_ known: Set<String>, later: Set<String> = []) -> Section? {
+        Section(self, known: known, later: later)
+    }
 
     func suggestion(_ text: String, _ known: [String]) -> String {
         let list = "use one of " + known.joined(separator: ", ")
@@ -122,7 +133,8 @@ struct Section {
     init?(_ value: Value, known: Set<String>, later: Set<String> = []) {
         guard let mapping = value.node.mapping else {
             value.problem(
-                "a mapping with \(known.sorted().joined(separator: ", ")) is expected", fix: "write {key: value} or indented key: value lines")
+                "a mapping with \(known.sorted().joined(separator: ", ")) is expected",
+                fix: "write {key: value} or indented key: value lines")
             return nil
         }
         self.value = value
@@ -137,7 +149,8 @@ struct Section {
                 values[name] = Value(node: node, path: path, mark: node.mark ?? key.mark, log: value.log)
             } else if later.contains(name) {
                 value.log.problem(
-                    key.mark, path, "`\(name)` is not available in this version", fix: "remove it; nothing would act on it")
+                    key.mark, path, "`\(name)` is not available in this version",
+                    fix: "remove it; nothing would act on it")
             } else {
                 value.log.problem(
                     key.mark, path, "the key `\(name.prefix(60))` is not known here",

@@ -15,7 +15,8 @@ enum YAMLText {
             return nil
         }
         guard data.count <= limit else {
-            log.problem(nil, "", "the file is longer than \(limit) bytes", fix: "name the configuration file with --config")
+            log.problem(
+                nil, "", "the file is longer than \(limit) bytes", fix: "name the configuration file with --config")
             return nil
         }
         guard let text = String(validating: data, as: UTF8.self) else {
@@ -39,11 +40,15 @@ enum YAMLText {
 
     private static func explain(_ error: YamlError, _ log: ProblemLog) {
         switch error {
-        case .scanner(_, let problem, let mark, _), .parser(_, let problem, let mark, _), .composer(_, let problem, let mark, _):
-            log.problem(mark, "", "this is no YAML: \(problem)", fix: "check indentation, brackets and quotes here and just before")
+        case .scanner(_, let problem, let mark, _), .parser(_, let problem, let mark, _),
+            .composer(_, let problem, let mark, _):
+            log.problem(
+                mark, "", "this is no YAML: \(problem)",
+                fix: "check indentation, brackets and quotes here and just before")
         case .duplicatedKeysInMapping(let keys, let context):
             log.problem(
-                context.mark, keys.joined(separator: ", "), "the key appears more than once in its mapping (first here)",
+                context.mark, keys.joined(separator: ", "),
+                "the key appears more than once in its mapping (first here)",
                 fix: "keep one of them")
         default:
             log.problem(nil, "", "the file is no YAML", fix: "check its encoding and syntax")

@@ -7,11 +7,13 @@ private let start = Timestamp(microseconds: 1_800_000_000_000_000)
 private let digest: [UInt8] = [1, 2, 3]
 
 private func identity(
-    _ subject: String, issuer: String = "https://idp", name: String? = nil, groups: [String] = ["dba"], person: Bool = true,
+    _ subject: String, issuer: String = "https://idp", name: String? = nil, groups: [String] = ["dba"],
+    person: Bool = true,
     agent: AgentContext = AgentContext(), expires: Timestamp = start.advanced(bySeconds: 86_400)
 ) -> VerifiedIdentity {
     VerifiedIdentity(
-        principal: Principal(issuer: issuer, subject: subject, name: name, groups: groups, isPersonIssuer: person), agent: agent,
+        principal: Principal(issuer: issuer, subject: subject, name: name, groups: groups, isPersonIssuer: person),
+        agent: agent,
         expires: expires)
 }
 
@@ -19,7 +21,8 @@ private func request(
     by requester: VerifiedIdentity = identity("bot"), count: Int = 1, within: Int = 900
 ) -> Approval.Request {
     Approval.Request(
-        requester: requester.principal, agent: requester.agent, session: RecordID(high: 0, low: 1), connection: "orders",
+        requester: requester.principal, agent: requester.agent, session: RecordID(high: 0, low: 1),
+        connection: "orders",
         text: "DELETE", terms: HoldTerms(groups: ["dba"], count: count, within: within), digest: digest)
 }
 
@@ -41,7 +44,9 @@ private func failure(_ body: () throws(ApprovalError) -> Void) -> ApprovalError?
         #expect(approval.state == .approved && approval.approvals.map(\.by.subject) == ["ada"])
         try approval.consume(digest: digest, now: start)
         #expect(approval.state == .consumed)
-        #expect(failure { () throws(ApprovalError) in try approval.consume(digest: digest, now: start) } == .notGranted(.consumed))
+        #expect(
+            failure { () throws(ApprovalError) in try approval.consume(digest: digest, now: start) }
+                == .notGranted(.consumed))
     }
 
     @Test(arguments: [
@@ -75,8 +80,12 @@ private func failure(_ body: () throws(ApprovalError) -> Void) -> ApprovalError?
         var approval = Approval(id: id(1), request: request(count: 2), now: start)
         try approval.approve(by: identity("ada"), now: start)
         #expect(approval.state == .pending)
-        #expect(failure { () throws(ApprovalError) in try approval.approve(by: identity("ada"), now: start) } == .alreadyApproved)
-        #expect(failure { () throws(ApprovalError) in try approval.consume(digest: digest, now: start) } == .notGranted(.pending))
+        #expect(
+            failure { () throws(ApprovalError) in try approval.approve(by: identity("ada"), now: start) }
+                == .alreadyApproved)
+        #expect(
+            failure { () throws(ApprovalError) in try approval.consume(digest: digest, now: start) }
+                == .notGranted(.pending))
         try approval.approve(by: identity("bob"), now: start)
         #expect(approval.state == .approved)
     }
@@ -86,7 +95,9 @@ private func failure(_ body: () throws(ApprovalError) -> Void) -> ApprovalError?
         try approval.approve(by: identity("ada"), now: start)
         try approval.deny(by: identity("bob"), reason: "no", now: start)
         #expect(approval.state == .denied && approval.denial?.reason == "no")
-        #expect(failure { () throws(ApprovalError) in try approval.approve(by: identity("eve"), now: start) } == .settled(.denied))
+        #expect(
+            failure { () throws(ApprovalError) in try approval.approve(by: identity("eve"), now: start) }
+                == .settled(.denied))
     }
 
     @Test func timeEndsARequestAndAnUnusedGrant() throws {
@@ -95,7 +106,9 @@ private func failure(_ body: () throws(ApprovalError) -> Void) -> ApprovalError?
         let early = approval.expire(now: start.advanced(bySeconds: 9))
         #expect(!early)
         // Before anyone has run `expire`, the time is over all the same.
-        #expect(failure { () throws(ApprovalError) in try approval.approve(by: identity("ada"), now: late) } == .settled(.expired))
+        #expect(
+            failure { () throws(ApprovalError) in try approval.approve(by: identity("ada"), now: late) }
+                == .settled(.expired))
         let ended = approval.expire(now: late)
         #expect(ended && approval.state == .expired)
 
@@ -104,7 +117,9 @@ private func failure(_ body: () throws(ApprovalError) -> Void) -> ApprovalError?
         let used = granted.expire(now: start.advanced(bySeconds: 68))
         #expect(!used)
         let over = start.advanced(bySeconds: 69)
-        #expect(failure { () throws(ApprovalError) in try granted.consume(digest: digest, now: over) } == .notGranted(.expired))
+        #expect(
+            failure { () throws(ApprovalError) in try granted.consume(digest: digest, now: over) }
+                == .notGranted(.expired))
         #expect(granted.state == .expired)
     }
 
@@ -112,7 +127,8 @@ private func failure(_ body: () throws(ApprovalError) -> Void) -> ApprovalError?
     func anotherCommandGetsNothing(other: [UInt8]) throws {
         var approval = Approval(id: id(1), request: request(), now: start)
         try approval.approve(by: identity("ada"), now: start)
-        #expect(failure { () throws(ApprovalError) in try approval.consume(digest: other, now: start) } == .otherCommand)
+        #expect(
+            failure { () throws(ApprovalError) in try approval.consume(digest: other, now: start) } == .otherCommand)
         #expect(approval.state == .approved)
     }
 
@@ -120,7 +136,9 @@ private func failure(_ body: () throws(ApprovalError) -> Void) -> ApprovalError?
         var approval = Approval(id: id(1), request: request(), now: start)
         try approval.approve(by: identity("ada"), now: start)
         try approval.withdraw(now: start)
-        #expect(failure { () throws(ApprovalError) in try approval.consume(digest: digest, now: start) } == .notGranted(.withdrawn))
+        #expect(
+            failure { () throws(ApprovalError) in try approval.consume(digest: digest, now: start) }
+                == .notGranted(.withdrawn))
     }
 }
 
@@ -128,8 +146,12 @@ private func failure(_ body: () throws(ApprovalError) -> Void) -> ApprovalError?
     @Test func observersHearEveryChangeUntilTheEnd() throws {
         let desk = ApprovalDesk()
         let heard = Mutex<[Approval.State]>([])
-        try desk.request(id: id(1), request(count: 2), now: start) { approval in heard.withLock { $0.append(approval.state) } }
-        #expect(failure { () throws(ApprovalError) in try desk.approve(id(1), by: identity("bot"), now: start) } == .requester)
+        try desk.request(id: id(1), request(count: 2), now: start) { approval in
+            heard.withLock { $0.append(approval.state) }
+        }
+        #expect(
+            failure { () throws(ApprovalError) in try desk.approve(id(1), by: identity("bot"), now: start) }
+                == .requester)
         try desk.approve(id(1), by: identity("ada"), now: start)
         try desk.approve(id(1), by: identity("bob"), now: start)
         try desk.consume(id(1), digest: digest, now: start)
@@ -165,9 +187,12 @@ private func failure(_ body: () throws(ApprovalError) -> Void) -> ApprovalError?
     @Test func pendingRequestsAreBounded() throws {
         let desk = ApprovalDesk(maxPending: 2)
         try desk.request(id: id(1), request(), now: start)
-        #expect(failure { () throws(ApprovalError) in try desk.request(id: id(1), request(), now: start) } == .settled(.pending))
+        #expect(
+            failure { () throws(ApprovalError) in try desk.request(id: id(1), request(), now: start) }
+                == .settled(.pending))
         try desk.request(id: id(2), request(), now: start)
-        #expect(failure { () throws(ApprovalError) in try desk.request(id: id(3), request(), now: start) } == .tooMany(2))
+        #expect(
+            failure { () throws(ApprovalError) in try desk.request(id: id(3), request(), now: start) } == .tooMany(2))
         try desk.withdraw(id(1), now: start)
         try desk.request(id: id(3), request(), now: start)
         #expect(failure { () throws(ApprovalError) in try desk.withdraw(id(9), now: start) } == .unknown)

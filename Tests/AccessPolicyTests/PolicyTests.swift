@@ -3,11 +3,13 @@ import GatewayCore
 import Testing
 
 private func guardRule(
-    _ name: String = "g", _ statement: [String] = [], table: [String] = [], withoutWhere: Bool = false, matches: String? = nil,
+    _ name: String = "g", _ statement: [String] = [], table: [String] = [], withoutWhere: Bool = false,
+    matches: String? = nil,
     then: VerdictKind = .block, approve: HoldTerms? = nil, message: String? = nil
 ) -> GuardRule {
     GuardRule(
-        name: name, when: .init(statement: statement, table: table, withoutWhere: withoutWhere, matches: matches), then: then,
+        name: name, when: .init(statement: statement, table: table, withoutWhere: withoutWhere, matches: matches),
+        then: then,
         approve: approve, message: message)
 }
 
@@ -75,12 +77,16 @@ private func problems(_ rules: GuardRule...) -> [(rule: Int, problem: RuleProble
     }
 
     @Test(arguments: [
-        ("pg_sleep", "SELECT pg_sleep(5)", true), ("pg_sleep", "SELECT 1", false), ("(?i)PG_SLEEP", "select pg_sleep(5)", true),
-        ("a.b", "a\nb", true), ("^select", "select", true), ("^select", " select", false), ("größe", "select größe", true),
+        ("pg_sleep", "SELECT pg_sleep(5)", true), ("pg_sleep", "SELECT 1", false),
+        ("(?i)PG_SLEEP", "select pg_sleep(5)", true),
+        ("a.b", "a\nb", true), ("^select", "select", true), ("^select", " select", false),
+        ("größe", "select größe", true),
     ])
     func patterns(pattern: String, text: String, expected: Bool) throws {
         let policy = try PolicySnapshot(guards: [guardRule(matches: pattern)])
-        #expect(policy.evaluate(CommandSubject(classes: [.select], text: Array(text.utf8))).kind == (expected ? .block : .allow))
+        #expect(
+            policy.evaluate(CommandSubject(classes: [.select], text: Array(text.utf8))).kind
+                == (expected ? .block : .allow))
     }
 
     @Test func patternBeyondASCIIMatchesWhatIsNotUTF8() throws {
@@ -129,7 +135,8 @@ private func problems(_ rules: GuardRule...) -> [(rule: Int, problem: RuleProble
     @Test func twoHoldsNeedPeopleBothTrust() throws {
         func verdict(_ second: HoldTerms) throws -> Verdict {
             try PolicySnapshot(guards: [
-                guardRule("one", ["delete"], then: .hold, approve: HoldTerms(groups: ["dba", "lead"], count: 1, within: 600)),
+                guardRule(
+                    "one", ["delete"], then: .hold, approve: HoldTerms(groups: ["dba", "lead"], count: 1, within: 600)),
                 guardRule("two", ["delete"], then: .hold, approve: second),
             ]).evaluate(CommandSubject(classes: [.delete]))
         }
@@ -143,7 +150,8 @@ private func problems(_ rules: GuardRule...) -> [(rule: Int, problem: RuleProble
     @Test func notUnderstoodBlocksWhereAControlExists() throws {
         let subject = CommandSubject(
             classes: [.unknown],
-            notUnderstood: NotUnderstood(message: "the text has 12,001 tokens, the limit is 5,000", position: 7, setting: "limits.tokens"))
+            notUnderstood: NotUnderstood(
+                message: "the text has 12,001 tokens, the limit is 5,000", position: 7, setting: "limits.tokens"))
         let free = try PolicySnapshot().evaluate(subject)
         #expect(free.kind == .allow && free.rules == ["not_understood"])
         for policy in [
@@ -223,7 +231,8 @@ private func problems(_ rules: GuardRule...) -> [(rule: Int, problem: RuleProble
         let base = guardRule("g", ["ddl"])
         let versions = try [
             PolicySnapshot(), PolicySnapshot(guards: [base]), PolicySnapshot(guards: [base], readOnly: true),
-            PolicySnapshot(guards: [guardRule("g", ["ddl"], message: "x")]), PolicySnapshot(guards: [guardRule("g", ["ddl", "grant"])]),
+            PolicySnapshot(guards: [guardRule("g", ["ddl"], message: "x")]),
+            PolicySnapshot(guards: [guardRule("g", ["ddl", "grant"])]),
             PolicySnapshot(guards: [guardRule("g", ["ddl"], table: ["grant"])]), PolicySnapshot(notUnderstood: .block),
         ].map(\.version)
         #expect(Set(versions).count == versions.count)

@@ -19,7 +19,8 @@ private func from(_ table: String, _ column: String, schema: String = "public") 
 private func action(
     _ set: MaskSet, _ name: String, _ origins: [ColumnOrigin], isText: Bool = true, touchesMasked: Bool = false
 ) -> ColumnAction {
-    set.plan(columns: [AnswerColumn(name: name, origins: origins, isText: isText, touchesMasked: touchesMasked)]).actions[0]
+    set.plan(columns: [AnswerColumn(name: name, origins: origins, isText: isText, touchesMasked: touchesMasked)])
+        .actions[0]
 }
 
 @Suite struct MaskPlanTests {

@@ -61,8 +61,10 @@ private func found(_ text: String, by scanner: Scanner = all) -> [String] {
     @Test func cardsAreFoundAtEveryOffset() {
         for offset in 0..<64 {
             for tail in [0, 1, 11, 12, 13, 30] {
-                let text = String(repeating: "x", count: offset) + "5555-5555-5555-4444" + String(repeating: " y", count: tail)
-                #expect(found(text, by: Scanner([(.creditCard, .redact)])) == ["5555-5555-5555-4444"], "offset \(offset)")
+                let text =
+                    String(repeating: "x", count: offset) + "5555-5555-5555-4444" + String(repeating: " y", count: tail)
+                #expect(
+                    found(text, by: Scanner([(.creditCard, .redact)])) == ["5555-5555-5555-4444"], "offset \(offset)")
             }
         }
     }
@@ -70,7 +72,10 @@ private func found(_ text: String, by scanner: Scanner = all) -> [String] {
     @Test(arguments: [
         ("DE89370400440532013000", ["DE89370400440532013000"]),
         ("to DE89 3704 0044 0532 0130 00.", ["DE89 3704 0044 0532 0130 00"]),
-        ("GB82WEST12345698765432 GB82 WEST 1234 5698 7654 32", ["GB82WEST12345698765432", "GB82 WEST 1234 5698 7654 32"]),
+        (
+            "GB82WEST12345698765432 GB82 WEST 1234 5698 7654 32",
+            ["GB82WEST12345698765432", "GB82 WEST 1234 5698 7654 32"]
+        ),
         ("NO9386011117947", ["NO9386011117947"]),
         ("MT84MALT011000012345MTLCAST001S", ["MT84MALT011000012345MTLCAST001S"]),
         ("DE88370400440532013000", []),
@@ -118,7 +123,9 @@ private func found(_ text: String, by scanner: Scanner = all) -> [String] {
             let bytes = (0..<length).map { _ in alphabet.randomElement(using: &generator) ?? 0 }
             var last = 0
             for edit in all.scan(bytes) {
-                #expect(edit.range.lowerBound >= last && !edit.range.isEmpty && edit.range.upperBound <= bytes.count, "seed \(seed)")
+                #expect(
+                    edit.range.lowerBound >= last && !edit.range.isEmpty && edit.range.upperBound <= bytes.count,
+                    "seed \(seed)")
                 last = edit.range.upperBound
             }
         }
@@ -133,7 +140,9 @@ private func found(_ text: String, by scanner: Scanner = all) -> [String] {
             var text = ""
             for _ in 0..<Int.random(in: 0..<4, using: &generator) {
                 text += String(repeating: "z", count: Int.random(in: 1..<30, using: &generator))
-                text += ["4111111111111111", "4111 1111 1111 1111", "12 34", "4111111111111112", "99999999999999999999"].randomElement(
+                text += [
+                    "4111111111111111", "4111 1111 1111 1111", "12 34", "4111111111111112", "99999999999999999999",
+                ].randomElement(
                     using: &generator)!
             }
             let expected = text.split(separator: "z").filter { $0.hasSuffix("1111") }.map(String.init)
@@ -155,7 +164,8 @@ private func found(_ text: String, by scanner: Scanner = all) -> [String] {
 
     @Test func applySurvivesEditsThatDoNotFit() {
         let edits = [
-            MaskEdit(range: 2..<4, method: .redact, detector: .email), MaskEdit(range: 1..<90, method: .redact, detector: .email),
+            MaskEdit(range: 2..<4, method: .redact, detector: .email),
+            MaskEdit(range: 1..<90, method: .redact, detector: .email),
             MaskEdit(range: 95..<99, method: .redact, detector: .email),
         ]
         var output: [UInt8] = []
@@ -164,7 +174,9 @@ private func found(_ text: String, by scanner: Scanner = all) -> [String] {
         #expect(String(decoding: output, as: UTF8.self) == "ab*********")
     }
 
-    @Test(arguments: [("@", 1), ("a@", 2), ("a@b", 3), ("1 ", 4), ("1-", 4), ("1", 4), ("a.", 4), ("a@b.c", 5), ("12-34-", 6)])
+    @Test(arguments: [
+        ("@", 1), ("a@", 2), ("a@b", 3), ("1 ", 4), ("1-", 4), ("1", 4), ("a.", 4), ("a@b.c", 5), ("12-34-", 6),
+    ])
     func hostileTextStaysLinear(piece: String, _ id: Int) {
         func time(_ count: Int) -> Duration {
             let bytes = Array(String(repeating: piece, count: count).utf8)

@@ -1,0 +1,245 @@
+import GatewayConfiguration
+import Testing
+
+private let good = """
+    data: ./data
+    listen: {postgres: 127.0.0.1:6432, console: 127.0.0.1:6090}
+    identity: {local: true}
+    connections:
+      - name: orders
+        kind: postgres
+        target: {host: 127.0.0.1, port: 5432, database: shop}
+        credential: {username: app, password: {env: HOME}}
+        access: {groups: [agents]}
+
+    """
+
+/// One mistake: what it replaces (nil: added at the end), and the line, key and words that must be told.
+struct Mistake: Sendable, CustomTestStringConvertible {
+    var old: String?
+    var new: String
+    var line: Int
+    var key: String
+    var words: String
+
+    init(_ old: String? = nil, _ new: String, _ line: Int, _ key: String, _ words: String) {
+        (self.old, self.new, self.line, self.key, self.words) = (old, new, line, key, words)
+    }
+
+    var testDescription: String { "\(key): \(words)" }
+}
+
+private let mistakes: [Mistake] = [
+    // Keys
+    Mistake("colour: blue\n", 10, "colour", "not known"),
+    Mistake("    acces:", at: "    access:", 9, "connections[0].acces", "did you mean `access`"),
+    Mistake("sinks: []\n", 10, "sinks", "not available in this version"),
+    Mistake("notify: []\n", 10, "notify", "not available in this version"),
+    Mistake("retention: []\n", 10, "retention", "not available in this version"),
+    Mistake("ledger: {origin: a.example, witnesses: []}\n", 10, "ledger.witnesses", "not available in this version"),
+    Mistake("data: ./other\n", 1, "data", "more than once"),
+    Mistake("[1]: 2\n", 10, "", "a key must be a text"),
+    // Listening and TLS
+    Mistake("127.0.0.1:0,", at: "127.0.0.1:6432,", 2, "listen.postgres", "port from 1 to 65535"),
+    Mistake("127.0.0.1:70000,", at: "127.0.0.1:6432,", 2, "listen.postgres", "port from 1 to 65535"),
+    Mistake("\":6432\",", at: "127.0.0.1:6432,", 2, "listen.postgres", "host is missing"),
+    Mistake("\"::1:6432\",", at: "127.0.0.1:6432,", 2, "listen.postgres", "brackets"),
+    Mistake("127.0.0.1:6090,", at: "127.0.0.1:6432,", 2, "listen.console", "share one address"),
+    Mistake(
+        "listen: {}", at: "listen: {postgres: 127.0.0.1:6432, console: 127.0.0.1:6090}", 2, "listen",
+        "nothing to listen on"),
+    Mistake("ssh: 127.0.0.1:6022,", at: "postgres: 127.0.0.1:6432,", 2, "listen.ssh", "not available"),
+    Mistake(
+        "tls: off\nlisten: {postgres: 0.0.0.0:6432,", at: "listen: {postgres: 127.0.0.1:6432,", 2, "tls",
+        "not on loopback"),
+    Mistake("tls: on\n", 10, "tls", "no such mode"),
+    Mistake(
+        "tls: {certificate: /nowhere/a.crt, key: /nowhere/a.key}\n", 10, "tls.certificate", "no file /nowhere/a.crt"),
+    Mistake("tls: {certificate: /nowhere/a.crt}\n", 10, "tls", "`key` is missing"),
+    // Identity
+    Mistake("identity: {}", at: "identity: {local: true}", 3, "identity", "nobody could sign in"),
+    Mistake("", at: "identity: {local: true}\n", 1, "", "`identity` is missing"),
+    Mistake("identity: {local: yes}", at: "identity: {local: true}", 3, "identity.local", "true or false"),
+    Mistake(
+        "identity: {issuers: [{url: http://idp.example.com}]}", at: "identity: {local: true}", 3,
+        "identity.issuers[0].url", "https"),
+    Mistake(
+        "identity: {issuers: [{url: http://127.0.0.1.evil.example}]}", at: "identity: {local: true}", 3,
+        "identity.issuers[0].url", "https"),
+    Mistake(
+        "identity: {issuers: [{audience: [a]}]}", at: "identity: {local: true}", 3, "identity.issuers[0]",
+        "`url` is missing"),
+    Mistake(
+        "identity: {issuers: [{url: https://a.example}, {url: https://a.example}]}", at: "identity: {local: true}", 3,
+        "identity.issuers[1]", "listed twice"),
+    Mistake(
+        "identity: {issuers: [{url: https://a.example, algorithms: [none]}]}", at: "identity: {local: true}", 3,
+        "identity.issuers[0].algorithms[0]", "none of the possible values"),
+    Mistake("roles: {admin: {}}\n", 10, "roles.admin", "admits nobody"),
+    Mistake(
+        "roles: {admin: {groups: [a], issuers: [https://x.example]}}\n", 10, "roles.admin.issuers[0]",
+        "no configured issuer"),
+    // Session, durability, vault, numbers
+    Mistake("session: {max: 8 fortnights}\n", 10, "session.max", "duration is expected"),
+    Mistake("session: {max: 8}\n", 10, "session.max", "duration is expected"),
+    Mistake("session: {idle: 0s}\n", 10, "session.idle", "out of range"),
+    Mistake("session: {on_token_expiry: never}\n", 10, "session.on_token_expiry", "none of the possible values"),
+    Mistake("durability: strickt\n", 10, "durability", "did you mean `strict`"),
+    Mistake("vault: {key: {}}\n", 10, "vault.key", "one place"),
+    Mistake("vault: {key: {file: a, env: B}}\n", 10, "vault.key", "one place"),
+    Mistake("vault: {key: {command: [pass, show]}}\n", 10, "vault.key.command", "not absolute"),
+    Mistake("ledger: {origin: a b}\n", 10, "ledger.origin", "no spaces"),
+    Mistake("max_sessions: 0\n", 10, "max_sessions", "1 to 100000"),
+    Mistake("timeouts: {sign_in: 1h}\n", 10, "timeouts.sign_in", "out of range"),
+    // Connections
+    Mistake(
+        "", at: "    target: {host: 127.0.0.1, port: 5432, database: shop}\n", 5, "connections[0]",
+        "`target` is missing"),
+    Mistake("  - kind: postgres", at: "  - name: orders\n    kind: postgres", 5, "connections[0]", "`name` is missing"),
+    Mistake("name: or/ders", at: "name: orders", 5, "connections[0].name", "not one that every client can give"),
+    Mistake("kind: postgress", at: "kind: postgres", 6, "connections[0].kind", "no kind `postgress`"),
+    Mistake("kind: mysql", at: "kind: postgres", 6, "connections[0].kind", "not available in this version"),
+    Mistake("port: five,", at: "port: 5432,", 7, "connections[0].target.port", "not `five`"),
+    Mistake("port: 70000,", at: "port: 5432,", 7, "connections[0].target.port", "1 to 65535"),
+    Mistake("host: /run/pg,", at: "host: 127.0.0.1,", 7, "connections[0].target.host", "no host"),
+    Mistake("tls: verify,", at: "port: 5432,", 7, "connections[0].target.tls", "verify-full"),
+    Mistake(
+        "{username: app, password: {env: SALLYPORT_ABSENT}}", at: "{username: app, password: {env: HOME}}", 8,
+        "connections[0].credential.password", "SALLYPORT_ABSENT is not set"),
+    Mistake(
+        "{username: app, password: {file: /nowhere/pw}}", at: "{username: app, password: {env: HOME}}", 8,
+        "connections[0].credential.password", "/nowhere/pw does not exist"),
+    Mistake(
+        "{username: app, password: {env: A, file: b}}", at: "{username: app, password: {env: HOME}}", 8,
+        "connections[0].credential.password", "either"),
+    Mistake(
+        "{username: app, password: }", at: "{username: app, password: {env: HOME}}", 8,
+        "connections[0].credential.password", "empty"),
+    Mistake(
+        "access: {groups: []}", at: "access: {groups: [agents]}", 9, "connections[0].access.groups", "list is empty"),
+    Mistake("access: {}", at: "access: {groups: [agents]}", 9, "connections[0].access", "admits nobody"),
+    Mistake("    record: {detail: operations}\n", 10, "connections[0].record.detail", "not available in this version"),
+    Mistake("    record: {responses_max: 64mb}\n", 10, "connections[0].record.responses_max", "size is expected"),
+    Mistake("    limits: {row: 5GiB}\n", 10, "connections[0].limits.row", "out of range"),
+    Mistake("    limits: {rows: many}\n", 10, "connections[0].limits.rows", "not `many`"),
+    Mistake("    databases: []\n", 10, "connections[0].databases", "list is empty"),
+    Mistake("    read_only: 1\n", 10, "connections[0].read_only", "true or false"),
+    Mistake("    oracle: deny\n", 10, "connections[0].oracle", "not available in this version"),
+    Mistake(
+        "  - {name: orders, kind: postgres, target: {host: 127.0.0.1, database: d}, credential: {username: u}, access: {groups: [g]}}\n",
+        10,
+        "connections[1].name", "first in line 5"),
+    // Masks
+    Mistake(
+        "    mask: [{columns: [customers.ssn], with: blacken}]\n", 10, "connections[0].mask[0].with", "not `blacken`"),
+    Mistake("    mask:\n      - detect: [emial]\n", 11, "connections[0].mask[0].detect[0]", "did you mean `email`"),
+    Mistake("    mask: [{detect: [horoscope]}]\n", 10, "connections[0].mask[0].detect[0]", "credit_card"),
+    Mistake("    mask: [{with: redact}]\n", 10, "connections[0].mask[0]", "could never apply"),
+    Mistake("    mask: [{columns: []}]\n", 10, "connections[0].mask[0].columns", "list is empty"),
+    Mistake("    mask: [{columns: [a..b]}]\n", 10, "connections[0].mask[0].columns[0]", "could never apply"),
+    Mistake(
+        "    mask: [{detect: [email], unknown: deny}]\n", 10, "connections[0].mask[0].unknown", "nothing is unknown"),
+    // Guards
+    Mistake(
+        "    guard: [{name: g, when: {statement: [ddll]}, then: block}]\n", 10,
+        "connections[0].guard[0].when.statement", "did you mean `ddl`"),
+    Mistake(
+        "    guard:\n      - name: g\n        when:\n          statement:\n            - ddl\n            - dropp table\n        then: block\n",
+        15,
+        "connections[0].guard[0].when.statement", "could never apply"),
+    Mistake(
+        "    guard: [{name: g, when: {statement: [ddl], table: []}, then: block}]\n", 10,
+        "connections[0].guard[0].when.table", "list is empty"),
+    Mistake(
+        "    guard: [{name: g, when: {table: [a.b.c]}, then: block}]\n", 10, "connections[0].guard[0].when.table",
+        "could never apply"),
+    Mistake(
+        "    guard: [{name: g, when: {statement: [select], without: where}, then: block}]\n", 10,
+        "connections[0].guard[0].when.without", "could never apply"),
+    Mistake(
+        "    guard: [{name: g, when: {statement: [delete], without: limit}, then: block}]\n", 10,
+        "connections[0].guard[0].when.without", "only `where`"),
+    Mistake("    guard: [{name: g, when: {}, then: block}]\n", 10, "connections[0].guard[0].when", "no condition"),
+    Mistake(
+        "    guard: [{name: g, when: {path: /admin}, then: block}]\n", 10, "connections[0].guard[0].when.path",
+        "not known here"),
+    Mistake(
+        "    guard: [{name: g, when: {matches: '(['}, then: block}]\n", 10, "connections[0].guard[0].when.matches",
+        "cannot be used"),
+    Mistake(
+        "    guard: [{name: g, when: {matches: '(a)\\1'}, then: block}]\n", 10, "connections[0].guard[0].when.matches",
+        "cannot be used"),
+    Mistake(
+        "    guard: [{name: g, when: {statement: [ddl]}, then: hold}]\n", 10, "connections[0].guard[0].approve",
+        "who may approve"),
+    Mistake(
+        "    guard: [{name: g, when: {statement: [ddl]}, then: hold, approve: {groups: []}}]\n", 10,
+        "connections[0].guard[0].approve.groups", "list is empty"),
+    Mistake(
+        "    guard: [{name: g, when: {statement: [ddl]}, then: hold, approve: {groups: [a], count: 0}}]\n", 10,
+        "connections[0].guard[0].approve.count", "1 to 20"),
+    Mistake(
+        "    guard: [{name: g, when: {statement: [ddl]}, then: hold, approve: {groups: [a], within: 5}}]\n", 10,
+        "connections[0].guard[0].approve.within", "duration"),
+    Mistake(
+        "    guard: [{name: g, when: {statement: [ddl]}, then: block, approve: {groups: [a]}}]\n", 10,
+        "connections[0].guard[0].approve", "only a hold"),
+    Mistake(
+        "    guard: [{name: g, when: {statement: [ddl]}, then: deny}]\n", 10, "connections[0].guard[0].then",
+        "not `deny`"),
+    Mistake("    guard: [{name: g, when: {statement: [ddl]}}]\n", 10, "connections[0].guard[0]", "`then` is missing"),
+    Mistake(
+        "    guard: [{when: {statement: [ddl]}, then: block}]\n", 10, "connections[0].guard[0]", "`name` is missing"),
+    Mistake(
+        "    guard:\n      - {name: g, when: {statement: [ddl]}, then: block}\n      - {name: g, when: {statement: [grant]}, then: block}\n",
+        12,
+        "connections[0].guard[1].name", "two guards are named `g`"),
+    Mistake("    not_understood: hold\n", 10, "connections[0].not_understood", "who may approve"),
+    Mistake(
+        "    not_understood: {then: block, approve: {groups: [a]}}\n", 10, "connections[0].not_understood.approve",
+        "only a hold"),
+    Mistake("    not_understood: ask\n", 10, "connections[0].not_understood", "not `ask`"),
+    // No YAML
+    Mistake("  - [\n", 11, "", "no YAML"),
+    Mistake("a: b: c\n", 10, "", "no YAML"),
+]
+
+extension Mistake {
+    fileprivate init(_ added: String, _ line: Int, _ key: String, _ words: String) {
+        self.init(nil, added, line, key, words)
+    }
+
+    fileprivate init(_ new: String, at old: String, _ line: Int, _ key: String, _ words: String) {
+        self.init(old, new, line, key, words)
+    }
+}
+
+@Suite struct MistakeTests {
+    private func problems(_ text: String) -> [ConfigurationProblem] {
+        do throws(ConfigurationErrors) {
+            _ = try Configuration.parse(text, path: "/etc/gw.yaml")
+            return []
+        } catch {
+            return error.problems
+        }
+    }
+
+    @Test func theTextWithoutAMistakeLoads() {
+        #expect(problems(good).isEmpty)
+    }
+
+    @Test(arguments: mistakes)
+    func isToldOnceWithPlaceAndFix(mistake: Mistake) throws {
+        let text = mistake.old.map { good.replacing($0, with: mistake.new) } ?? good + mistake.new
+        #expect(text != good)
+        let found = problems(text)
+        let named = found.filter { $0.key == mistake.key && ($0.what + " " + $0.fix).contains(mistake.words) }
+        #expect(named.map(\.line) == [mistake.line], "\(found)")
+        #expect(named.allSatisfy { $0.column > 0 && !$0.fix.isEmpty && $0.file == "/etc/gw.yaml" })
+    }
+
+    @Test func allAtOnceInTheOrderOfTheFile() {
+        let text = "shape: round\n" + good.replacing("port: 5432", with: "port: x") + "colour: blue\n"
+        #expect(problems(text).map(\.key) == ["shape", "connections[0].target.port", "colour"])
+    }
+}
