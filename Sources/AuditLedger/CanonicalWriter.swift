@@ -111,3 +111,29 @@ package struct CanonicalWriter {
         value < 10 ? 0x30 + value : 0x57 + value
     }
 }
+
+extension CanonicalWriter {
+    /// Any value of a leaf; objects keep their members' order.
+    package mutating func value(_ value: LeafValue) {
+        switch value {
+        case .string(let text): string(text)
+        case .integer(let number): integer(number)
+        case .list(let values):
+            byte(UInt8(ascii: "["))
+            for (place, one) in values.enumerated() {
+                if place > 0 { byte(UInt8(ascii: ",")) }
+                self.value(one)
+            }
+            byte(UInt8(ascii: "]"))
+        case .object(let members):
+            byte(UInt8(ascii: "{"))
+            for (place, member) in members.enumerated() {
+                if place > 0 { byte(UInt8(ascii: ",")) }
+                string(member.name)
+                byte(UInt8(ascii: ":"))
+                self.value(member.value)
+            }
+            byte(UInt8(ascii: "}"))
+        }
+    }
+}

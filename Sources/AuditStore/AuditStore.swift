@@ -59,8 +59,7 @@ package final class AuditStore: Sendable {
                 .storeBusy, "The data folder \(directory) cannot be used: another gateway has it, or it cannot be written.", cause: error)
         }
         let recovered = try LogRecovery.run(storage)
-        let filer = options.keepsIndex ? try Filer(directory: directory, storage: storage) : nil
-        try filer?.catchUp(to: recovered.end)
+        let filer = options.keepsIndex ? try Filer.open(directory: directory, storage: storage, end: recovered.end) : nil
         let orphans = try filer?.index.openSessions() ?? []
         do throws(StorageFailure) {
             let keys = try storage.open(KeyStore.path, create: false)
@@ -76,10 +75,10 @@ package final class AuditStore: Sendable {
         gateway = Mutex(try SessionRecorder(context, writer: writer, vaultKey: options.vaultKey, now: now))
         self.filer = filer
         for orphan in orphans { try sealOrphan(orphan) }
-        writer.start()
+        try writer.start()
         if let filer {
             _ = observe { filer.advance(to: $0.synced) }
-            filer.start()
+            try filer.start()
         }
         if !orphans.isEmpty { writer.requestSync() }
     }
@@ -149,6 +148,14 @@ package final class AuditStore: Sendable {
             .diskFull, "No new session: \(free >> 20) MiB are free on the audit log's disk, \(options.watermark >> 20) MiB are needed.")
     }
 
+    /// Why sessions recorded from now on cannot be found; recording itself goes on.
+    package var indexProblem: GatewayError? { filer?.failure }
+
+    /// The record as the gateway's own console reads it; nil without an index.
+    package var archive: AuditArchive? {
+        filer.map { AuditArchive(index: $0.index, storage: storage, vaultKey: options.vaultKey) }
+    }
+
     /// Appends an entry of the gateway's own (`signin.refused`, `policy.loaded`...) and asks for its sync.
     @discardableResult
     package func appendSystem(_ draft: EntryDraft) throws(GatewayError) -> LogPosition {
@@ -184,6 +191,7 @@ package final class AuditStore: Sendable {
     package func close() {
         writer.close()
         filer?.close(at: progress.synced)
+        storage.unlock()
     }
 }
 

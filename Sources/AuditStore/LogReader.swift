@@ -73,17 +73,16 @@ struct SegmentReader {
         return window[from..<from + count]
     }
 
-    /// Whether a mark after the present position proves that more than `limit` was synced: then what stands here is damage,
-    /// not the torn end of the last write.
-    mutating func laterMark(provesBeyond limit: UInt64) throws(StorageFailure) -> Bool {
+    /// Whether a mark at or after the present position says that the log was synced beyond `end`: then a record that does not
+    /// read is damage, not the torn end of the last write.
+    mutating func provesMore(than end: UInt64) throws(StorageFailure) -> Bool {
         let resume = position
         defer { position = resume }
-        var offset = offset(of: position) + 1
-        while offset + UInt64(RecordFormat.markLength) <= fileSize {
-            guard let window = try bytes(at: offset, count: RecordFormat.markLength) else { return false }
+        var offset = offset(of: position)
+        while let window = try bytes(at: offset, count: RecordFormat.markLength) {
             if window[window.startIndex] == UInt8(RecordFormat.markPayload), window[window.startIndex + 8] == RecordKind.mark.rawValue {
                 position = first + (offset - UInt64(SegmentHeader.length))
-                if let record = try next(), record.kind == .mark, record.syncedMark > limit { return true }
+                if let record = try next(), record.kind == .mark, record.syncedMark > end { return true }
             }
             offset += 1
         }

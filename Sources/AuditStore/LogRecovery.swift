@@ -41,48 +41,64 @@ struct LogRecovery {
     private static func recoverSegments(
         _ storage: any LogStorage, keySlots: UInt64
     ) throws(StorageFailure) -> Result<LogRecovery, GatewayError> {
-        let filed = try storage.list("recordings").compactMap(SegmentHeader.number).max()
+        let filed = try storage.list("recordings").compactMap(SegmentHeader.number).max() ?? 0
         let numbers = try storage.list("wal").compactMap(SegmentHeader.number).sorted()
-        var end: UInt64 = 0
-        var expected: UInt64?
-        if let filed {
+        var recovery = LogRecovery(end: 0, nextSegment: filed + 1, keySlots: keySlots)
+        if filed > 0 {
             // The last filed segment tells where the log goes on.
             let path = "recordings/" + SegmentHeader.name(filed)
             guard var reader = try SegmentReader(storage.open(path, create: false), path: path) else { return .failure(damage(path, 0)) }
             while try reader.next() != nil {}
-            end = reader.position
-            expected = filed + 1
+            recovery.end = reader.position
         }
-        var last = filed ?? 0
-        for (index, number) in numbers.enumerated() {
-            let path = "wal/" + SegmentHeader.name(number)
-            if let expected, number != expected { return .failure(damage("wal/" + SegmentHeader.name(expected), 0)) }
-            if expected == nil, number != 1 { return .failure(damage("wal/" + SegmentHeader.name(1), 0)) }
-            expected = number + 1
+        // A crash between the two ends of a move leaves a second name.
+        for number in numbers where number <= filed { try storage.remove("wal/" + SegmentHeader.name(number)) }
+        var rest = numbers.filter { $0 > filed }[...]
+        while let number = rest.first {
+            let path = "wal/" + SegmentHeader.name(recovery.nextSegment)
+            guard number == recovery.nextSegment else { return .failure(damage(path, 0)) }
             let file = try storage.open(path, create: false)
-            let found = try SegmentReader(file, path: path)
-            guard var reader = found, reader.number == number, reader.first == end else {
-                // Made ahead of its need and never used, unless records prove otherwise.
-                let isUsed = try holdsRecords(file)
-                if index < numbers.count - 2 || isUsed { return .failure(damage(path, 0)) }
-                try removeAll(numbers[index...], storage)
+            guard var reader = try SegmentReader(file, path: path) else {
+                // Made ahead of its need and never begun, unless something shows that it was.
+                let isBegun = try isBegun(file)
+                let isProven = try provesMore(rest.dropFirst(), than: recovery.end, storage)
+                if isBegun || isProven { return .failure(damage(path, 0)) }
                 break
             }
+            guard reader.number == number, reader.first == recovery.end else { return .failure(damage(path, 16)) }
+            rest.removeFirst()
             while try reader.next() != nil {}
-            end = reader.position
-            last = number
-            let isProvenDamage = try reader.laterMark(provesBeyond: end)
-            let laterSegment = index + 1 < numbers.count ? try starts(numbers[index + 1], storage) : nil
-            if isProvenDamage || (laterSegment.map { $0 > end } ?? false) { return .failure(damage(path, reader.offset(of: end))) }
-            if laterSegment == nil {
-                try file.truncate(reader.offset(of: end))
+            recovery.end = reader.position
+            recovery.nextSegment = number + 1
+            if let next = rest.first, try starts(next, storage) == recovery.end {
                 try file.sync()
-                if index + 1 < numbers.count { try removeAll(numbers[(index + 1)...], storage) }
-                break
+                continue
             }
+            let isProvenHere = try reader.provesMore(than: recovery.end)
+            let isProvenLater = try provesMore(rest, than: recovery.end, storage)
+            if isProvenHere || isProvenLater {
+                return .failure(damage(path, reader.offset(of: recovery.end)))
+            }
+            try file.truncate(reader.offset(of: recovery.end))
             try file.sync()
+            break
         }
-        return .success(LogRecovery(end: end, nextSegment: last + 1, keySlots: keySlots))
+        for number in rest { try storage.remove("wal/" + SegmentHeader.name(number)) }
+        try storage.syncDirectory("wal")
+        return .success(recovery)
+    }
+
+    /// Whether a mark in these segments says that the log was synced beyond `end`.
+    private static func provesMore(
+        _ numbers: ArraySlice<UInt64>, than end: UInt64, _ storage: any LogStorage
+    ) throws(StorageFailure) -> Bool {
+        for number in numbers {
+            let path = "wal/" + SegmentHeader.name(number)
+            if var reader = try SegmentReader(storage.open(path, create: false), path: path), try reader.provesMore(than: end) {
+                return true
+            }
+        }
+        return false
     }
 
     /// The first position of a segment that has a whole header.
@@ -91,16 +107,13 @@ struct LogRecovery {
         return try SegmentReader(storage.open(path, create: false), path: path)?.first
     }
 
-    private static func holdsRecords(_ file: any LogFile) throws(StorageFailure) -> Bool {
+    /// Whether anything was written to a segment whose header does not read. A header is written and synced with the first
+    /// batch, so a torn one may stand alone; a batch's mark after it says that it was whole.
+    private static func isBegun(_ file: any LogFile) throws(StorageFailure) -> Bool {
         let length = SegmentHeader.length + RecordFormat.markLength
         let start = try file.read(length, at: 0)
-        // A header damaged in part, with a mark after it that was synced before a later one: not the state of a fresh segment.
-        return start.count == length && start[0..<8].contains { $0 != 0 } && start[SegmentHeader.length + 8] == RecordKind.mark.rawValue
-    }
-
-    private static func removeAll(_ numbers: ArraySlice<UInt64>, _ storage: any LogStorage) throws(StorageFailure) {
-        for number in numbers { try storage.remove("wal/" + SegmentHeader.name(number)) }
-        try storage.syncDirectory("wal")
+        guard start.count == length, start[0..<SegmentHeader.length].contains(where: { $0 != 0 }) else { return false }
+        return start[SegmentHeader.length + 8] == RecordKind.mark.rawValue
     }
 
     private static func damage(_ path: String, _ offset: UInt64) -> GatewayError {

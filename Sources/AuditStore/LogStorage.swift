@@ -43,6 +43,7 @@ package protocol LogStorage: Sendable {
     func freeBytes() -> UInt64?
     /// Takes the folder's exclusive lock, held until the storage goes; false when another process has it.
     func lock() throws(StorageFailure) -> Bool
+    func unlock()
 }
 
 extension LogFile {

@@ -84,9 +84,8 @@ final class LogWriter: Sendable {
         return file
     }
 
-    func start() {
-        let thread = Thread { self.run() }
-        thread.start(name: "audit-log")
+    func start() throws(GatewayError) {
+        try Thread.start { self.run() }
     }
 
     // MARK: Appending

@@ -71,6 +71,13 @@ package final class PosixStorage: LogStorage {
         lockDescriptor.withLock { $0 = descriptor }
         return true
     }
+
+    package func unlock() {
+        lockDescriptor.withLock { descriptor in
+            if descriptor >= 0 { close(descriptor) }
+            descriptor = -1
+        }
+    }
 }
 
 /// A file descriptor, closed with the object.

@@ -1,0 +1,59 @@
+import AuditLedger
+import Crypto
+import GRDB
+import GatewayCore
+
+/// Reads records by their position and opens sealed ones. One per read; keeps the segment and the key used last.
+struct RecordFetcher {
+    private let index: SearchIndex
+    private let segments: SegmentFolder
+    private let vaultKey: SymmetricKey
+    private var reader: SegmentReader?
+    /// Positions that `reader` holds.
+    private var range: Range<UInt64> = 0..<0
+    private var keys: any LogFile
+    private var known: (slot: UInt64, key: SymmetricKey?)?
+
+    init(index: SearchIndex, storage: any LogStorage, vaultKey: SymmetricKey) throws {
+        self.index = index
+        self.vaultKey = vaultKey
+        segments = SegmentFolder(storage: storage)
+        keys = try storage.open(KeyStore.path, create: false)
+    }
+
+    mutating func record(at position: UInt64) throws -> LogRecord {
+        if reader == nil || !range.contains(position) {
+            let rows = try index.read { db in
+                try Row.fetchAll(
+                    db,
+                    sql: """
+                        SELECT number, first, (SELECT min(first) FROM segments WHERE first > outer.first) FROM segments AS outer
+                        WHERE first <= ? ORDER BY first DESC LIMIT 1
+                        """, arguments: [Int64(clamping: position)])
+            }
+            guard let row = rows.first, let opened = try segments.open(UInt64(clamping: row[0] as Int64)) else { throw Self.lost(position) }
+            reader = opened
+            range = opened.first..<max(opened.first, (row[2] as Int64?).map(UInt64.init(clamping:)) ?? .max)
+        }
+        reader?.seek(position)
+        guard let record = try reader?.next() else { throw Self.lost(position) }
+        return record
+    }
+
+    private static func lost(_ position: UInt64) -> GatewayError {
+        GatewayError(.logCorrupt, "The audit log has no whole record at position \(position).")
+    }
+
+    /// The plain bytes of a sealed record; nil when the session's key was erased.
+    mutating func open(_ record: LogRecord, session: RecordID) throws -> [UInt8]? {
+        guard let clear = record.payload.withUnsafeBytes({ SealedRecord.clear(of: $0) }), clear.session == session else {
+            throw Self.lost(record.position)
+        }
+        if known?.slot != clear.slot {
+            let slot = try LogRecovery.readSlot(keys, clear.slot)
+            known = (clear.slot, try KeyStore.unwrap(slot, session: session, vaultKey: vaultKey))
+        }
+        guard let key = known?.key else { return nil }
+        return try SealedRecord.open(record.payload, key: key)
+    }
+}
