@@ -178,6 +178,8 @@ package enum Base64 {
             }
             bits = bits << 6 | value
             if index % 4 == 3 {
+                // Bits that no byte uses must be zero: a value has one spelling.
+                if index == bytes.count - 1, bits & (1 << UInt32(8 * padding) - 1) != 0 { return nil }
                 for shift in [16, 8, 0] as [UInt32] { output.append(UInt8(truncatingIfNeeded: bits >> shift)) }
                 bits = 0
             }

@@ -81,14 +81,11 @@ enum StartupPolicy {
             index += 1
             guard let equals = body.firstIndex(of: "="), equals > body.startIndex else { return nil }
             // PostgreSQL takes a dash in the name for an underscore.
-            settings.append((body[..<equals].replacing("-", with: "_"), String(body[body.index(after: equals)...])))
+            let name = String(body[..<equals].map { $0 == "-" ? "_" : $0 })
+            guard name.utf8.allSatisfy({ $0 == 0x5F || $0 == 0x2E || $0 >= 0x30 && $0 <= 0x39 || $0 | 0x20 >= 0x61 && $0 | 0x20 <= 0x7A })
+            else { return nil }
+            settings.append((name, String(body[body.index(after: equals)...])))
         }
         return settings
-    }
-}
-
-extension Substring {
-    fileprivate func replacing(_ one: Character, with other: Character) -> String {
-        String(map { $0 == one ? other : $0 })
     }
 }

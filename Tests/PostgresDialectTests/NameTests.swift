@@ -1,0 +1,101 @@
+import AccessPolicy
+import GatewayCore
+import NIOCore
+import PostgresDialect
+import SessionKernel
+import Testing
+
+/// A name takes the verdict of every text it may stand for.
+@Suite struct NameTests {
+    private func classes(_ bench: Bench) -> Set<StatementClass>? { bench.assessments.last?.subject.classes }
+
+    @Test func executeOfAProtocolStatement() async throws {
+        var bench = try Bench.signedIn()
+        try await bench.client(FakeClient.parse("DELETE FROM t", "s"), FakeClient.sync, FakeClient.query("EXECUTE s"))
+        #expect(classes(bench)?.contains(.delete) == true)
+    }
+
+    @Test func bindOfAnSQLStatement() async throws {
+        var bench = try Bench.signedIn()
+        try await bench.client(FakeClient.query("PREPARE s AS DELETE FROM t"), FakeClient.bind("s"))
+        #expect(classes(bench)?.contains(.delete) == true)
+        #expect(bench.assessments.last?.subject.writes == [RelationName(name: "t")])
+    }
+
+    @Test func secondMeaningDoesNotHideTheFirst() async throws {
+        var bench = try Bench.signedIn()
+        try await bench.client(FakeClient.query("PREPARE s AS DELETE FROM t"), FakeClient.query("PREPARE s AS SELECT 1"), FakeClient.query("EXECUTE s"))
+        #expect(classes(bench)?.isSuperset(of: [.delete, .select]) == true)
+    }
+
+    @Test func parseInAnEarlierStretchMayHaveFailed() async throws {
+        var bench = try Bench.signedIn()
+        try await bench.client(
+            FakeClient.parse("DELETE FROM t", "s"), FakeClient.sync, FakeClient.parse("SELECT 1", "s"), FakeClient.sync, FakeClient.bind("s"))
+        #expect(classes(bench)?.isSuperset(of: [.delete, .select]) == true)
+    }
+
+    @Test func parseOfTheSameStretchIsTheOneThatCounts() async throws {
+        var bench = try Bench.signedIn()
+        try await bench.client(FakeClient.parse("DELETE FROM t"), FakeClient.bind(), FakeClient.sync, FakeClient.parse("SELECT 1"), FakeClient.bind())
+        #expect(classes(bench) == [.select])
+    }
+
+    @Test func confirmedParseReplaces() async throws {
+        var bench = try Bench.signedIn()
+        try await bench.client(FakeClient.parse("DELETE FROM t", "s"), FakeClient.sync)
+        try bench.target(FakeTarget.parseComplete + FakeTarget.ready())
+        try await bench.client(FakeClient.close(.statement, "s"), FakeClient.parse("SELECT 1", "s"), FakeClient.sync)
+        try bench.target(FakeTarget.closeComplete + FakeTarget.parseComplete + FakeTarget.ready())
+        try await bench.client(FakeClient.bind("s"))
+        #expect(classes(bench) == [.select])
+    }
+
+    @Test func failedParseGivesNoMeaning() async throws {
+        var bench = try Bench.signedIn()
+        try await bench.client(FakeClient.parse("DELETE FROM t", "s"), FakeClient.sync)
+        try bench.target(FakeTarget.parseComplete + FakeTarget.ready())
+        try await bench.client(FakeClient.parse("SELECT 1", "s"), FakeClient.sync)
+        try bench.target(FakeTarget.error("42P05", "already exists") + FakeTarget.ready())
+        try await bench.client(FakeClient.bind("s"))
+        #expect(classes(bench) == [.delete])
+    }
+
+    @Test(arguments: ["EXECUTE nobody", "FETCH ALL FROM nobody"])
+    func unknownNamesAreNotUnderstood(_ text: String) async throws {
+        var bench = try Bench.signedIn()
+        try await bench.client(FakeClient.query(text))
+        #expect(bench.assessments.last?.subject.notUnderstood != nil)
+        try await bench.client(FakeClient.bind("nobody"))
+        #expect(bench.assessments.last?.subject.notUnderstood != nil)
+        var other = try Bench.signedIn()
+        try await other.client(FakeClient.execute("nobody"))
+        #expect(other.assessments.last?.subject.notUnderstood != nil)
+        #expect(other.toTarget.types == "P")
+    }
+
+    @Test func fetchTakesTheCursorsText() async throws {
+        var bench = try Bench.signedIn()
+        try await bench.client(FakeClient.query("DECLARE c CURSOR FOR SELECT ssn FROM customers"), FakeClient.query("FETCH 5 FROM c"))
+        #expect(bench.assessments.last?.subject.reads.contains(RelationName(name: "customers")) == true)
+        try await bench.client(FakeClient.execute("c"))
+        #expect(bench.assessments.last?.subject.reads.contains(RelationName(name: "customers")) == true)
+        #expect(bench.assessments.last?.isDecided == false)
+    }
+
+    @Test func longNamesAreRefused() async throws {
+        var bench = try Bench.signedIn()
+        try await bench.client(FakeClient.parse("SELECT 1", String(repeating: "n", count: 64)))
+        #expect(bench.assessments.last?.refusal?.code == "54000")
+    }
+
+    @Test func namesAreBounded() async throws {
+        var limits = SessionLimits()
+        limits.names = 3
+        var bench = try Bench.signedIn(limits: limits)
+        for index in 0..<3 { try await bench.client(FakeClient.parse("SELECT 1", "s\(index)"), FakeClient.sync) }
+        #expect(bench.assessments.last?.refusal == nil)
+        try await bench.client(FakeClient.parse("SELECT 1", "s3"))
+        #expect(bench.assessments.last?.refusal?.code == "54000")
+    }
+}
