@@ -1,0 +1,27 @@
+import Hummingbird
+import Identity
+
+/// All endpoints of DESIGN section 11 that this version has.
+enum ConsoleRouter {
+    static func make(_ services: ConsoleServices) -> Router<ConsoleContext> {
+        let router = Router(context: ConsoleContext.self, options: .autoGenerateHeadEndpoints)
+        router.add(middleware: ErrorAnswers())
+        let refusals = RefusedCalls()
+
+        HealthRoutes(services: services).add(to: router)
+        router.get("api/openapi.json") { _, _ in ConsoleJSON.response(bytes: Array(OpenAPIDocument.text.utf8)) }
+
+        let api = router.group("api/v1")
+            .add(middleware: BearerAuthentication(services: services, audience: TokenVerifier.sessionAudience, refusals: refusals))
+        SessionRoutes(services: services).add(to: api)
+        ApprovalRoutes(services: services).addReads(to: api)
+        ConnectionRoutes(services: services).add(to: api)
+        TicketRoutes(services: services).add(to: api)
+        LockRoutes(services: services).add(to: api)
+
+        let decisions = router.group("api/v1")
+            .add(middleware: BearerAuthentication(services: services, audience: TokenVerifier.approvalAudience, refusals: refusals))
+        ApprovalRoutes(services: services).addDecisions(to: decisions)
+        return router
+    }
+}

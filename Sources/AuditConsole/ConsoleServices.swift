@@ -1,0 +1,77 @@
+package import AccessPolicy
+package import AuditLedger
+package import GatewayConfiguration
+package import GatewayCore
+package import Identity
+
+/// What the console needs of the running gateway. Everything that writes has its entry durable before it returns.
+package struct ConsoleServices: Sendable {
+    /// One line of the metrics text.
+    package struct Metric: Sendable {
+        package enum Kind: String, Sendable {
+            case counter
+            case gauge
+        }
+
+        package var name: String
+        package var help: String
+        package var kind: Kind
+        package var value: Double
+
+        package init(_ name: String, _ help: String, _ kind: Kind = .counter, _ value: Double) {
+            self.name = name
+            self.help = help
+            self.kind = kind
+            self.value = value
+        }
+    }
+
+    package var verifier: TokenVerifier
+    package var tickets: TicketStore
+    package var locks: LockRegistry
+    package var roles: RolesConfiguration
+    package var connections: [ConnectionConfiguration]
+    package var trail: any Trail
+    /// Why the gateway admits no session now; empty when it does.
+    package var unreadiness: @Sendable () -> [String]
+    package var metrics: @Sendable () -> [Metric]
+    /// Appends an entry to the gateway's own session; returns once it is durable.
+    package var append: @Sendable (EntryDraft) async throws -> Void
+    /// Writes the lock's entry, then sets it and ends the sessions that it names. Takes the reason and who sets it.
+    package var setLock: @Sendable (Lock.Target, String, Principal) async throws -> Lock
+    /// Writes the release's entry, then lifts the lock; false when none of that id stands.
+    package var releaseLock: @Sendable (RecordID, Principal) async throws -> Bool
+    package var approvals: @Sendable () -> [Approval]
+    package var approve: @Sendable (RecordID, VerifiedIdentity) async throws -> Approval
+    package var deny: @Sendable (RecordID, VerifiedIdentity, String?) async throws -> Approval
+    /// Ends an open session; false when there is none of that id.
+    package var endSession: @Sendable (RecordID, String) -> Bool
+
+    package init(
+        verifier: TokenVerifier, tickets: TicketStore, locks: LockRegistry, roles: RolesConfiguration,
+        connections: [ConnectionConfiguration], trail: any Trail, unreadiness: @escaping @Sendable () -> [String],
+        metrics: @escaping @Sendable () -> [Metric], append: @escaping @Sendable (EntryDraft) async throws -> Void,
+        setLock: @escaping @Sendable (Lock.Target, String, Principal) async throws -> Lock,
+        releaseLock: @escaping @Sendable (RecordID, Principal) async throws -> Bool,
+        approvals: @escaping @Sendable () -> [Approval],
+        approve: @escaping @Sendable (RecordID, VerifiedIdentity) async throws -> Approval,
+        deny: @escaping @Sendable (RecordID, VerifiedIdentity, String?) async throws -> Approval,
+        endSession: @escaping @Sendable (RecordID, String) -> Bool
+    ) {
+        self.verifier = verifier
+        self.tickets = tickets
+        self.locks = locks
+        self.roles = roles
+        self.connections = connections
+        self.trail = trail
+        self.unreadiness = unreadiness
+        self.metrics = metrics
+        self.append = append
+        self.setLock = setLock
+        self.releaseLock = releaseLock
+        self.approvals = approvals
+        self.approve = approve
+        self.deny = deny
+        self.endSession = endSession
+    }
+}

@@ -1,0 +1,36 @@
+import GatewayCore
+import Hummingbird
+import Logging
+
+/// Outermost: every error becomes problem+json, every answer says that it is not to be kept or sniffed.
+struct ErrorAnswers: RouterMiddleware {
+    func handle(
+        _ request: Request, context: ConsoleContext, next: (Request, ConsoleContext) async throws -> Response
+    ) async throws -> Response {
+        var response: Response
+        do {
+            response = try await next(request, context)
+        } catch let problem as Problem {
+            response = problem.response
+        } catch let error as any HTTPResponseError {
+            response = Self.problem(for: error.status).response
+        } catch let error as GatewayError {
+            context.logger.error("console request failed", metadata: ["code": "\(error.code)", "message": "\(error.message)"])
+            response = Problem(.serviceUnavailable, error.code.description, error.message).response
+        } catch {
+            context.logger.error("console request failed", metadata: ["type": "\(type(of: error))"])
+            response = Problem(.internalServerError, "internal", "The gateway could not answer; its log says more.").response
+        }
+        response.headers[.cacheControl] = "no-store"
+        response.headers[.xContentTypeOptions] = "nosniff"
+        return response
+    }
+
+    private static func problem(for status: HTTPResponse.Status) -> Problem {
+        switch status.code {
+        case 404: .notFound
+        case 413: Problem(status, "too_large", "The body is too large.")
+        default: Problem(status, "bad_request", status.reasonPhrase)
+        }
+    }
+}

@@ -1,0 +1,108 @@
+import AccessPolicy
+import GatewayCore
+import Hummingbird
+
+/// Requests for approval: seen by who may decide and who asked, decided by people only.
+struct ApprovalRoutes {
+    let services: ConsoleServices
+
+    func addReads(to group: RouterGroup<ConsoleContext>) {
+        let services = self.services
+        group.get("approvals") { request, context in
+            let caller = try context.requireCaller()
+            try request.allowOnly(["state", "limit", "cursor"])
+            let limit = try request.limit(default: 100, most: 1000)
+            var wanted: Approval.State?
+            if let text = try request.parameter("state") {
+                guard let state = Approval.State(rawValue: text) else {
+                    let states = Approval.State.allCases.map(\.rawValue).joined(separator: ", ")
+                    throw Problem.badRequest("state must be one of \(states).")
+                }
+                wanted = state
+            }
+            let cursor = try request.parameter("cursor")
+            let visible = services.approvals().filter { approval in
+                (wanted == nil || approval.state == wanted) && (cursor == nil || approval.id.description < cursor ?? "")
+                    && Self.mayView(caller, approval)
+            }.sorted { $0.id > $1.id }
+            let items = visible.prefix(limit).map { ApprovalView($0) }
+            return ConsoleJSON.response(Page(items: items, next: visible.count > limit ? items.last?.id : nil))
+        }
+        group.get("approvals/{id}") { _, context in
+            let caller = try context.requireCaller()
+            let id = try context.recordID()
+            guard let approval = services.approvals().first(where: { $0.id == id }), Self.mayView(caller, approval) else {
+                throw Problem(.notFound, "not_found", "There is no such approval, or it is not for you.")
+            }
+            return ConsoleJSON.response(ApprovalView(approval))
+        }
+    }
+
+    func addDecisions(to group: RouterGroup<ConsoleContext>) {
+        let services = self.services
+        group.post("approvals/{id}/approve") { request, context in
+            let caller = try Self.person(context)
+            let members = try await request.members()
+            try members.allowOnly(["reason"])
+            return try await Self.decide { try await services.approve(context.recordID(), caller.identity) }
+        }
+        group.post("approvals/{id}/deny") { request, context in
+            let caller = try Self.person(context)
+            let members = try await request.members()
+            try members.allowOnly(["reason"])
+            let reason = try members.text("reason")
+            return try await Self.decide { try await services.deny(context.recordID(), caller.identity, reason) }
+        }
+    }
+
+    /// Approving is for people who signed in themselves; the desk checks again, and who they are to the request.
+    private static func person(_ context: ConsoleContext) throws(Problem) -> Caller {
+        let caller = try context.requireCaller()
+        guard caller.identity.agent.agent == nil, caller.identity.agent.onBehalfOf == nil else {
+            throw .forbidden("An agent cannot decide; sign in yourself, without an agent in the token.")
+        }
+        guard caller.principal.isPersonIssuer else { throw .forbidden("Only people decide: your issuer is not marked people: true.") }
+        return caller
+    }
+
+    private static func decide(_ body: () async throws -> Approval) async throws -> Response {
+        do {
+            return ConsoleJSON.response(ApprovalView(try await body()))
+        } catch let error as ApprovalError {
+            throw Problem(status(of: error), code(of: error), error.description)
+        }
+    }
+
+    private static func status(of error: ApprovalError) -> HTTPResponse.Status {
+        switch error {
+        case .unknown: .notFound
+        case .settled, .alreadyApproved, .notGranted, .otherCommand: .conflict
+        case .requester, .actedFor, .agent, .notAPerson, .notInGroups: .forbidden
+        case .tokenExpired: .unauthorized
+        case .tooMany: .serviceUnavailable
+        }
+    }
+
+    private static func code(of error: ApprovalError) -> String {
+        switch error {
+        case .unknown: "not_found"
+        case .settled: "settled"
+        case .requester: "own_request"
+        case .actedFor: "acted_for"
+        case .agent: "agent"
+        case .notAPerson: "not_a_person"
+        case .notInGroups: "not_in_groups"
+        case .alreadyApproved: "already_approved"
+        case .tokenExpired: "token.expired"
+        case .notGranted: "not_granted"
+        case .otherCommand: "other_command"
+        case .tooMany: "too_many"
+        }
+    }
+
+    private static func mayView(_ caller: Caller, _ approval: Approval) -> Bool {
+        if caller.seesAll || caller.isApprover || approval.request.requester == caller.principal { return true }
+        guard caller.principal.isPersonIssuer, caller.identity.agent.agent == nil else { return false }
+        return caller.principal.groups.contains(where: approval.request.terms.groups.contains)
+    }
+}

@@ -1,0 +1,53 @@
+package import AuditLedger
+package import GatewayCore
+
+/// Which sessions are wanted; nil members do not narrow.
+package struct SessionFilter: Sendable, Hashable {
+    /// Only this principal's own sessions; what a caller without a role is held to.
+    package var owner: Principal?
+    /// Subject or readable name.
+    package var principal: String?
+    package var agent: String?
+    package var run: String?
+    package var connection: String?
+    /// Sessions with at least one command that ended so.
+    package var outcome: String?
+    /// Words that a command's text holds.
+    package var query: String?
+    package var since: Timestamp?
+    package var until: Timestamp?
+
+    package init() {}
+}
+
+/// An entry with its content, as far as it is kept.
+package struct TrailEntry: Sendable {
+    /// The canonical leaf.
+    package var leaf: [UInt8]
+    package var content: [ContentItem]
+
+    package init(leaf: [UInt8], content: [ContentItem]) {
+        self.leaf = leaf
+        self.content = content
+    }
+}
+
+package enum TrailDirection: Sendable {
+    case answer
+    case input
+}
+
+/// The record as the console reads it: newest sessions first, a session's entries in their order.
+package protocol Trail: Sendable {
+    /// At most `limit` sessions made before `cursor`.
+    func sessions(_ filter: SessionFilter, before cursor: RecordID?, limit: Int) async throws -> [SessionView]
+    func session(_ id: RecordID) async throws -> SessionView?
+    /// At most `limit` entries whose sequence is `from` or later.
+    func entries(of session: RecordID, from sequence: UInt64, limit: Int) async throws -> [TrailEntry]
+    /// The recorded bytes of one exchange, at most `limit` of them, and whether that is all.
+    func chunks(
+        of session: RecordID, exchange: UInt64, _ direction: TrailDirection, limit: Int
+    ) async throws -> (bytes: [UInt8], isWhole: Bool)
+    /// Recorded answer bytes in the protocol's own framing as rows; nil when there is nothing to show.
+    func decode(kind: String, answer: [UInt8]) -> AnswerView?
+}

@@ -1,0 +1,103 @@
+/// One command with everything that came of it, in the timeline of a session.
+package struct ExchangeView: Codable, Sendable, Hashable {
+    package struct Step: Codable, Sendable, Hashable {
+        package var type: String
+        package var time: String
+    }
+
+    package struct Outcome: Codable, Sendable, Hashable {
+        package var kind: String
+        package var code: String?
+        package var tag: String?
+        package var error: String?
+    }
+
+    package struct Approval: Codable, Sendable, Hashable {
+        package var id: String?
+        package var approver: PrincipalView?
+        package var reason: String?
+    }
+
+    package var exchange: UInt64
+    package var time: String
+    package var text: String?
+    package var parameters: [String?]?
+    package var verb: String?
+    package var classes: [String]?
+    package var objects: [String]?
+    /// `allow`, `hold` or `block`.
+    package var verdict: String?
+    package var rules: [String]?
+    package var policy: String?
+    package var approval: Approval?
+    /// Why it was refused, in the gateway's words.
+    package var refusal: String?
+    /// A statement of the gateway's own that the target got instead.
+    package var substituted: String?
+    /// The exchange that this one continues.
+    package var continues: UInt64?
+    package var outcome: Outcome?
+    package var rows: Int?
+    package var bytesIn: Int?
+    package var bytesOut: Int?
+    package var durationMicros: Int?
+    /// Time until it was forwarded: judging, recording, waiting for approval.
+    package var waitMicros: Int?
+    package var answer: AnswerView?
+    /// Bytes of COPY data and the like that the client sent; shown as text when they are.
+    package var input: String?
+    package var steps: [Step]
+
+    package init(exchange: UInt64, time: String) {
+        self.exchange = exchange
+        self.time = time
+        steps = []
+    }
+}
+
+/// Recorded rows, as the client got them.
+package struct AnswerView: Codable, Sendable, Hashable {
+    package struct Result: Codable, Sendable, Hashable {
+        package var columns: [String]
+        /// Nil is NULL.
+        package var rows: [[String?]]
+        package var tag: String?
+
+        package init(columns: [String], rows: [[String?]], tag: String? = nil) {
+            self.columns = columns
+            self.rows = rows
+            self.tag = tag
+        }
+    }
+
+    package var results: [Result]
+    package var notices: [String]
+    package var error: String?
+    /// Lines of COPY data; nil when there were none.
+    package var copy: [String]?
+    /// Fewer rows are shown than were recorded.
+    package var isTruncated: Bool
+
+    package init(
+        results: [Result] = [], notices: [String] = [], error: String? = nil, copy: [String]? = nil, isTruncated: Bool = false
+    ) {
+        self.copy = copy
+        self.results = results
+        self.notices = notices
+        self.error = error
+        self.isTruncated = isTruncated
+    }
+}
+
+/// A session's timeline, or a page of it.
+package struct RecordingView: Codable, Sendable, Hashable {
+    package var session: SessionView
+    package var exchanges: [ExchangeView]
+    package var next: String?
+
+    package init(session: SessionView, exchanges: [ExchangeView], next: String? = nil) {
+        self.session = session
+        self.exchanges = exchanges
+        self.next = next
+    }
+}

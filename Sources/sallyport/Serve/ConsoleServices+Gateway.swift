@@ -1,0 +1,46 @@
+import AccessPolicy
+import AuditConsole
+import AuditStore
+import GatewayConfiguration
+import GatewayCore
+import GatewayServer
+import Identity
+
+extension ConsoleServices {
+    /// The console's view of a running gateway.
+    static func of(_ gateway: Gateway) throws(GatewayError) -> ConsoleServices {
+        guard let trail = LocalTrail.of(gateway) else {
+            throw GatewayError(GatewayError.Code("console.index"), "The console needs the search index, which this store does not keep.")
+        }
+        return ConsoleServices(
+            verifier: gateway.verifier, tickets: gateway.tickets, locks: gateway.locks.registry, roles: gateway.configuration.roles,
+            connections: gateway.configuration.connections, trail: trail,
+            unreadiness: { gateway.problem.map { [$0.message] } ?? [] },
+            metrics: { metrics(of: gateway) },
+            append: { try await gateway.store.appendSystemDurably($0) },
+            setLock: { try await gateway.locks.set($0, reason: $1, by: $2) },
+            releaseLock: { try await gateway.locks.release($0, by: $1) },
+            approvals: { gateway.approvals.list(nil) },
+            approve: { try await gateway.approvals.approve($0, by: $1) },
+            deny: { try await gateway.approvals.deny($0, by: $1, reason: $2) },
+            endSession: { gateway.sessions.end($0, why: $1) })
+    }
+
+    private static func metrics(of gateway: Gateway) -> [Metric] {
+        let store = gateway.store.counters
+        var metrics = gateway.metrics.all.map { Metric($0.name, $0.help, .counter, Double($0.value)) }
+        metrics.append(Metric("sallyport_sessions_open", "Sessions open now.", .gauge, Double(gateway.sessions.count)))
+        metrics.append(Metric("sallyport_ready", "1 while sessions are admitted.", .gauge, gateway.problem == nil ? 1 : 0))
+        metrics.append(
+            Metric("sallyport_approvals_pending", "Commands that wait for approval.", .gauge, Double(gateway.approvals.list(.pending).count)))
+        metrics.append(Metric("sallyport_locks", "Locks that stand.", .gauge, Double(gateway.locks.registry.all.count)))
+        metrics += [
+            Metric("sallyport_ledger_entries_total", "Entries appended to the log.", .counter, Double(store.entries)),
+            Metric("sallyport_ledger_bytes_total", "Bytes written to the log.", .counter, Double(store.bytes)),
+            Metric("sallyport_ledger_syncs_total", "Syncs of the log.", .counter, Double(store.syncs)),
+            Metric("sallyport_ledger_sync_p50_seconds", "Median duration of a sync.", .gauge, Double(store.syncLatency.quantile(0.5)) / 1e9),
+            Metric("sallyport_ledger_sync_p99_seconds", "99th percentile of the duration of a sync.", .gauge, Double(store.syncLatency.quantile(0.99)) / 1e9),
+        ]
+        return metrics
+    }
+}

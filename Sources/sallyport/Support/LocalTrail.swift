@@ -1,0 +1,38 @@
+import AuditConsole
+import AuditStore
+import CredentialVault
+import GatewayConfiguration
+import GatewayCore
+import GatewayServer
+import PostgresDialect
+
+/// The record in a data folder on this machine.
+enum LocalTrail {
+    /// The running gateway's own; nil when its store keeps no index.
+    static func of(_ gateway: Gateway) -> ArchiveTrail? {
+        gateway.store.archive.map { ArchiveTrail($0, decoder: decode) }
+    }
+
+    /// Read beside the gateway or without one. Errors: `CommandFailure`.
+    static func open(_ configuration: Configuration) throws(CommandFailure) -> ArchiveTrail {
+        do throws(GatewayError) {
+            let key = try configuration.vaultKey.load().derive(.sessionKeyWrapping)
+            return ArchiveTrail(try AuditArchive.open(directory: configuration.data, vaultKey: key), decoder: decode)
+        } catch {
+            throw CommandFailure(error)
+        }
+    }
+
+    /// Only the running gateway can write an entry.
+    static func noteUnrecordedView() {
+        Output.note("note: the gateway's API was not asked, so the data folder is read directly and this view is not recorded.")
+    }
+
+    private static func decode(kind: String, answer: [UInt8]) -> AnswerView? {
+        guard kind == "postgres" else { return nil }
+        let recorded = RecordedAnswer.decode(answer)
+        return AnswerView(
+            results: recorded.results.map { .init(columns: $0.columns.map(\.name), rows: $0.rows, tag: $0.tag) }, notices: recorded.notices,
+            error: recorded.error, copy: recorded.copyData.isEmpty ? nil : recorded.copyData, isTruncated: recorded.isTruncated)
+    }
+}

@@ -1,0 +1,98 @@
+import Foundation
+import Glibc
+import Synchronization
+
+/// Everything that is printed for people. Colour only on a terminal that wants it.
+enum Output {
+    enum Style: String {
+        case bold = "1"
+        case faint = "2"
+        case red = "31"
+        case green = "32"
+        case yellow = "33"
+    }
+
+    static let isColoured: Bool = {
+        let environment = ProcessInfo.processInfo.environment
+        return isatty(STDOUT_FILENO) == 1 && environment["NO_COLOR"] == nil && environment["TERM"] != "dumb"
+    }()
+
+    private static let pending = Mutex<[UInt8]>([])
+
+    static func line(_ text: String = "") {
+        bytes(Array((text + "\n").utf8))
+    }
+
+    /// Written in large pieces; `flush` writes the rest.
+    static func bytes(_ bytes: [UInt8]) {
+        let isFull = pending.withLock { pending in
+            pending += bytes
+            return pending.count >= 1 << 16
+        }
+        if isFull { flush() }
+    }
+
+    static func flush() {
+        let bytes = pending.withLock { pending in
+            defer { pending.removeAll(keepingCapacity: true) }
+            return pending
+        }
+        var done = 0
+        while done < bytes.count {
+            let count = bytes.withUnsafeBytes { write(STDOUT_FILENO, $0.baseAddress?.advanced(by: done), $0.count - done) }
+            if count < 0, errno == EINTR { continue }
+            // A reader that has gone (`| head`) wants no more.
+            guard count > 0 else { return }
+            done += count
+        }
+    }
+
+    static func error(_ text: String) {
+        note("error: " + text)
+    }
+
+    static func note(_ text: String) {
+        FileHandle.standardError.write(Data((text + "\n").utf8))
+    }
+
+    static func styled(_ text: String, _ style: Style) -> String {
+        isColoured ? "\u{1B}[\(style.rawValue)m\(text)\u{1B}[0m" : text
+    }
+
+    /// Recorded text comes from clients and targets: what a terminal would act on is shown, never sent.
+    static func safe(_ text: some StringProtocol, keepingLines: Bool = false) -> String {
+        var result = ""
+        for scalar in text.unicodeScalars {
+            switch scalar {
+            case "\n" where keepingLines: result.unicodeScalars.append(scalar)
+            case "\n": result += "\\n"
+            case "\t": result += keepingLines ? "    " : "\\t"
+            case "\r": result += "\\r"
+            default:
+                switch scalar.properties.generalCategory {
+                case .control, .format, .surrogate, .lineSeparator, .paragraphSeparator:
+                    result += "\\u{" + String(scalar.value, radix: 16) + "}"
+                default: result.unicodeScalars.append(scalar)
+                }
+            }
+        }
+        return result
+    }
+
+    /// Columns aligned by their widest cell; the last one is left ragged.
+    static func table(_ header: [String], _ rows: [[String]], indent: String = "") {
+        let cells = rows.map { $0.map { safe($0) } }
+        let widths = header.indices.map { column in
+            ([header] + cells).map { column < $0.count ? $0[column].count : 0 }.max() ?? 0
+        }
+        func joined(_ row: [String]) -> String {
+            var text = indent
+            for (index, cell) in row.enumerated() {
+                text += index == row.count - 1 ? cell : cell + String(repeating: " ", count: max(0, widths[index] - cell.count) + 2)
+            }
+            return text
+        }
+        line(styled(joined(header), .bold))
+        for row in cells { line(joined(row)) }
+    }
+}

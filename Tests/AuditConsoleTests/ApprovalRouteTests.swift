@@ -1,0 +1,84 @@
+import AccessPolicy
+import Foundation
+import GatewayCore
+import Identity
+import Synchronization
+import Testing
+
+@Suite struct ApprovalRouteTests {
+    @Test func theRightPersonApproves() async throws {
+        try await TestConsole.with { console in
+            let id = try console.hold(by: TestConsole.ada)
+            let answer = try await console.post("/api/v1/approvals/\(id)/approve", console.token("dana", ["dba"], audience: TokenVerifier.approvalAudience))
+            #expect(answer.status == 200 && answer.json["state"] as? String == "approved")
+            #expect(console.desk.approval(id)?.state == .approved)
+        }
+    }
+
+    @Test func denyingTakesAReason() async throws {
+        try await TestConsole.with { console in
+            let id = try console.hold(by: TestConsole.ada)
+            let token = console.token("dana", ["dba"], audience: TokenVerifier.approvalAudience)
+            let answer1 = try await console.post("/api/v1/approvals/\(id)/deny", token, #"{"reason":"not today"}"#)
+            #expect(answer1.status == 200)
+            #expect(console.desk.approval(id)?.denial?.reason == "not today")
+            let answer2 = try await console.post("/api/v1/approvals/\(id)/approve", token)
+            #expect(answer2.status == 409)
+        }
+    }
+
+    /// Who, with which groups, for which door, as which agent; and the status of the refusal.
+    static let refused: [(subject: String, groups: [String], audience: String, agent: String?, status: Int)] = [
+        ("ada", ["dba"], "sallyport:approve", nil, 403),
+        ("dana", ["dba"], "sallyport", nil, 401),
+        ("dana", ["dba"], "sallyport:operator", nil, 401),
+        ("dana", ["other"], "sallyport:approve", nil, 403),
+        ("dana", [], "sallyport:approve", nil, 403),
+        ("dana", ["dba"], "sallyport:approve", "helper", 403),
+        ("carol", ["dba"], "sallyport:approve", nil, 403),
+    ]
+
+    @Test func nobodyElseDoes() async throws {
+        try await TestConsole.with { console in
+            let id = try console.hold(by: TestConsole.ada, onBehalfOf: "carol")
+            for who in Self.refused {
+                let token = console.token(who.subject, who.groups, audience: who.audience, agent: who.agent)
+                for decision in ["approve", "deny"] {
+                    let answer = try await console.post("/api/v1/approvals/\(id)/\(decision)", token)
+                    #expect(answer.status == who.status, "\(who) \(decision): \(answer.text)")
+                }
+            }
+            #expect(console.desk.approval(id)?.state == .pending)
+        }
+    }
+
+    @Test func whatIsSeenDependsOnWhoLooks() async throws {
+        try await TestConsole.with { console in
+            _ = try console.hold(by: TestConsole.ada)
+            let cases: [(String, [String], String?, Int)] = [
+                ("ada", [], nil, 1), ("dana", ["dba"], nil, 1), ("dana", ["dba"], "helper", 0), ("eve", [], nil, 0), ("eve", ["security"], nil, 1),
+                ("eve", ["approvers"], nil, 1), ("eve", ["platform"], nil, 1),
+            ]
+            for (subject, groups, agent, count) in cases {
+                let items = try await console.get("/api/v1/approvals?state=pending", console.token(subject, groups, agent: agent)).items
+                #expect(items.count == count, "\(subject) \(groups)")
+                #expect(items.allSatisfy { $0["digest"] == nil })
+            }
+            let auditor = console.token("eve", ["security"])
+            let answer3 = try await console.get("/api/v1/approvals?state=denied", auditor)
+            #expect(answer3.items.isEmpty)
+            let answer4 = try await console.get("/api/v1/approvals?state=maybe", auditor)
+            #expect(answer4.status == 400)
+        }
+    }
+
+    @Test func unknownApprovalsAreNotFound() async throws {
+        try await TestConsole.with { console in
+            let token = console.token("dana", ["dba"], audience: TokenVerifier.approvalAudience)
+            for id in ["x", RecordID(at: .wall()).description, "..%2f..%2fetc"] {
+                let answer5 = try await console.post("/api/v1/approvals/\(id)/approve", token)
+                #expect(answer5.status == 404)
+            }
+        }
+    }
+}
