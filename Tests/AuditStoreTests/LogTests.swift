@@ -1,0 +1,173 @@
+import AuditLedger
+import AuditStore
+import Foundation
+import GatewayCore
+import Synchronization
+import Testing
+
+@Suite struct LogTests {
+    @Test func aPositionIsDurableWhenItIsReported() async throws {
+        let storage = SimulatedStorage()
+        let store = try openStore(Folder(), storage, keepsIndex: false)
+        let recorder = try store.makeRecorder(newContext())
+        let first = try recorder.append(EntryDraft(.sessionOpen))
+        let second = try recorder.command(1, "SELECT 1")
+        #expect(first < second)
+        try await store.durable(second)
+        #expect(store.progress.synced >= second)
+        var types: [String] = []
+        try LogCheck.run(storage.rebooted()) { leaf, _ in types.append(try Leaf(leaf).type?.rawValue ?? "") }
+        #expect(types == ["session.open", "command.allowed"])
+        store.close()
+    }
+
+    @Test func appendingAloneIsSyncedSoon() async throws {
+        let store = try openStore(Folder(), SimulatedStorage(), keepsIndex: false)
+        defer { store.close() }
+        let recorder = try store.makeRecorder(newContext())
+        let position = try recorder.append(EntryDraft(.sessionOpen))
+        // No request: the log's own clock must do it.
+        await withCheckedContinuation { (done: CheckedContinuation<Void, Never>) in
+            let once = Mutex<CheckedContinuation<Void, Never>?>(done)
+            let waiter = Once(once.withLock { $0.take() })
+            _ = store.observe { if $0.synced >= position { waiter.resume() } }
+            if store.progress.synced >= position { waiter.resume() }
+        }
+        #expect(store.progress.synced >= position)
+    }
+
+    @Test func relaxedWritesOnTheCallersThread() throws {
+        let storage = SimulatedStorage()
+        let store = try openStore(Folder(), storage, keepsIndex: false)
+        defer { store.close() }
+        let recorder = try store.makeRecorder(newContext())
+        let position = try recorder.append(EntryDraft(.sessionOpen))
+        #expect(store.progress.written < position)
+        #expect(try store.writeNow() >= position)
+        #expect(store.progress.written >= position)
+        var count = 0
+        try LogCheck.run(storage.copied()) { _, _ in count += 1 }
+        #expect(count == 1)
+    }
+
+    @Test func aClosedLogTakesNothing() throws {
+        let store = try openStore(Folder(), SimulatedStorage(), keepsIndex: false)
+        let recorder = try store.makeRecorder(newContext())
+        store.close()
+        store.close()
+        #expect(throws: GatewayError.self) { try recorder.append(EntryDraft(.sessionOpen)) }
+    }
+
+    @Test func oversizedContentIsRefusedAndTheLogGoesOn() async throws {
+        let store = try openStore(Folder(), SimulatedStorage(), keepsIndex: false)
+        defer { store.close() }
+        let recorder = try store.makeRecorder(newContext())
+        var draft = EntryDraft(.commandAllowed, exchange: 1)
+        draft.content = [ContentItem(.text, [UInt8](repeating: 1, count: SessionRecorder.maximumContent + 1))]
+        #expect(throws: GatewayError.self) { try recorder.append(draft) }
+        try await store.durable(recorder.append(EntryDraft(.sessionOpen)))
+    }
+
+    @Test func aRecordLargerThanASegmentGetsItsOwn() async throws {
+        let storage = SimulatedStorage()
+        let store = try openStore(Folder(), storage, segmentSize: 4096, keepsIndex: false)
+        let recorder = try store.makeRecorder(newContext())
+        try recorder.append(EntryDraft(.sessionOpen))
+        try recorder.command(1, String(repeating: "x", count: 100_000))
+        try recorder.answer(1, [UInt8](repeating: 1, count: 3 << 20))
+        try await store.durable(recorder.outcome(1))
+        store.close()
+        var count = 0
+        try LogCheck.run(storage.rebooted()) { _, _ in count += 1 }
+        #expect(count == 3)
+    }
+
+    @Test func eightThreadsAppendAtOnce() async throws {
+        let storage = SimulatedStorage()
+        let store = try openStore(Folder(), storage, segmentSize: 64 << 10, keepsIndex: false)
+        let positions = await withTaskGroup(of: [LogPosition].self) { group in
+            for _ in 0..<8 {
+                group.addTask {
+                    guard let recorder = try? store.makeRecorder(newContext()) else { return [] }
+                    var positions: [LogPosition] = []
+                    for number in 1...200 {
+                        guard let position = try? recorder.command(UInt64(number), "SELECT \(number)") else { return [] }
+                        positions.append(position)
+                        if number % 10 == 0 { store.requestSync() }
+                        if number % 50 == 0 { _ = try? store.writeNow() }
+                    }
+                    return positions
+                }
+            }
+            return await group.reduce(into: []) { $0 += $1 }
+        }
+        #expect(positions.count == 1600)
+        #expect(Set(positions).count == 1600)
+        store.close()
+        var ends: Set<LogPosition> = []
+        try LogCheck.run(storage.rebooted()) { _, end in ends.insert(end) }
+        #expect(ends == Set(positions))
+    }
+
+    @Test func twoThousandSessions() async throws {
+        let folder = try Folder()
+        let store = try openStore(folder)
+        defer { store.close() }
+        var recorders: [SessionRecorder] = []
+        for _ in 0..<2000 {
+            let recorder = try store.makeRecorder(newContext())
+            try recorder.append(EntryDraft(.sessionOpen))
+            recorders.append(recorder)
+        }
+        var last = LogPosition.start
+        for recorder in recorders { last = try recorder.command(1, "SELECT 1") }
+        try await store.durable(last)
+        let archive = try #require(store.archive)
+        while try await !archive.caughtUp() {}
+        #expect(try archive.sessions(SessionQuery(limit: 5000)).count == 2000)
+    }
+
+    @Test func aFullDiskClosesTheDoor() async throws {
+        let storage = SimulatedStorage()
+        let store = try openStore(Folder(), storage, keepsIndex: false)
+        #expect(store.admissionProblem == nil)
+        storage.state.withLock { $0.free = 1000 }
+        #expect(store.admissionProblem?.code == .diskFull)
+        storage.state.withLock { $0.free = nil }
+        let recorder = try store.makeRecorder(newContext())
+        try await store.durable(recorder.append(EntryDraft(.sessionOpen)))
+        storage.state.withLock { state in state.fault = .init(at: state.calls + 1, number: 28, isCrash: false) }
+        let position = try recorder.command(1, "SELECT 1")
+        await #expect(throws: GatewayError.self) { try await store.durable(position) }
+        #expect(store.failure?.code == .diskFull)
+        #expect(store.admissionProblem?.code == .diskFull)
+        #expect(throws: GatewayError.self) { try recorder.outcome(1) }
+        #expect(throws: GatewayError.self) { try store.writeNow() }
+        #expect(throws: GatewayError.self) { try store.makeRecorder(newContext()) }
+        // Nothing is tried again on the file.
+        let calls = storage.calls
+        store.close()
+        #expect(storage.calls == calls)
+    }
+
+    @Test func theClockAndTheHistogramAgree() {
+        var histogram = LatencyHistogram()
+        for value in 1...1000 { histogram.record(UInt64(value) * 1000) }
+        #expect((450_000...550_000).contains(histogram.quantile(0.5)))
+        #expect((930_000...1_060_000).contains(histogram.quantile(0.99)))
+        #expect(LatencyHistogram().quantile(0.5) == 0)
+    }
+}
+
+/// Resumes a continuation once.
+final class Once: Sendable {
+    private let continuation: Mutex<CheckedContinuation<Void, Never>?>
+
+    init(_ continuation: CheckedContinuation<Void, Never>?) {
+        self.continuation = Mutex(continuation)
+    }
+
+    func resume() {
+        continuation.withLock { $0.take() }?.resume()
+    }
+}

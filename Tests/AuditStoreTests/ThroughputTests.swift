@@ -1,0 +1,61 @@
+import AuditLedger
+import AuditStore
+import Foundation
+import GatewayCore
+import Testing
+
+@Suite(.serialized) struct ThroughputTests {
+    /// `count` clients at once, each waiting for its command's and its outcome's sync.
+    private func run(clients: Int, exchanges: Int) async throws -> (store: StoreCounters, time: Duration) {
+        let store = try openStore(Folder(), segmentSize: 16 << 20, keepsIndex: false)
+        defer { store.close() }
+        let time = try await ContinuousClock().measure {
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for _ in 0..<clients {
+                    group.addTask {
+                        let recorder = try store.makeRecorder(newContext())
+                        for number in 1...UInt64(exchanges) {
+                            try await store.durable(recorder.command(number, "SELECT abalance FROM pgbench_accounts WHERE aid = 1"))
+                            try recorder.answer(number, [UInt8](repeating: 1, count: 100))
+                            try await store.durable(recorder.outcome(number))
+                        }
+                    }
+                }
+                try await group.waitForAll()
+            }
+        }
+        return (store.counters, time)
+    }
+
+    @Test func syncsAreShared() async throws {
+        for clients in [1, 2, 16] {
+            let exchanges = 2000 / clients
+            let (counters, time) = try await run(clients: clients, exchanges: exchanges)
+            let total = Double(clients * exchanges)
+            let each = Double(counters.syncs) / total
+            print(
+                "figure: \(clients) clients: \(Int(total / (time / .seconds(1)))) exchanges/s, \(each) syncs per exchange,",
+                "sync p50 \(counters.syncLatency.quantile(0.5) / 1000) us p99 \(counters.syncLatency.quantile(0.99) / 1000) us,",
+                "largest batch \(counters.largestBatch), \(Int(Double(counters.bytes) / total)) bytes per exchange")
+            if clients == 1 { #expect(each <= 2.1) }
+            if clients == 16 { #expect(each <= 0.4) }
+        }
+    }
+
+    @Test func recordingCosts() throws {
+        let store = try openStore(Folder(), SimulatedStorage(), segmentSize: 64 << 20, keepsIndex: false)
+        defer { store.close() }
+        let recorder = try store.makeRecorder(newContext())
+        let rounds = 5000
+        let answer = [UInt8](repeating: 1, count: 100)
+        let time = try ContinuousClock().measure {
+            for number in 1...UInt64(rounds) {
+                try recorder.command(number, "SELECT abalance FROM pgbench_accounts WHERE aid = 1")
+                try recorder.answer(number, answer)
+                try recorder.outcome(number)
+            }
+        }
+        print("figure: recording one exchange (2 entries, 1 chunk) costs its loop \(time / rounds)")
+        #expect(time / rounds < .milliseconds(1))
+    }
+}
