@@ -1,5 +1,6 @@
 import AccessPolicy
 package import AuditLedger
+import DataMasking
 import DequeModule
 package import GatewayCore
 package import NIOCore
@@ -111,6 +112,7 @@ package struct SessionMachine<D: Dialect> {
     private let limits: SessionLimits
     private var judge: (any CommandJudge)?
     private var durability = Durability.command
+    private var keepsInput = false
     private var sessionLimits = SessionLimits()
     private var actions: [SessionAction] = []
 
@@ -202,6 +204,7 @@ package struct SessionMachine<D: Dialect> {
         dialect.signedIn(terms)
         self.judge = judge
         durability = terms.durability
+        keepsInput = terms.masks.isEmpty
         sessionLimits = terms.limits
         phase = .dialling
         _ = record(opening)
@@ -873,10 +876,13 @@ package struct SessionMachine<D: Dialect> {
     private mutating func recordChunk(_ bytes: ByteBuffer, of id: ExchangeID?, _ direction: ChunkDirection)
         -> RecordNumber
     {
+        let exchange = id.flatMap { open[$0] }
         let retained =
-            id.flatMap { open[$0] }.map { exchange in
-                (direction == .answer ? exchange.bytesOut : exchange.bytesIn) < sessionLimits.responseBytes
-            } ?? true
+            switch direction {
+            case .answer: exchange.map { $0.bytesOut < sessionLimits.responseBytes } ?? true
+            // Input is not masked, so where masks exist the record keeps its digest and count only (P4).
+            case .input: keepsInput && (exchange.map { $0.bytesIn < sessionLimits.responseBytes } ?? true)
+            }
         lastRecord += 1
         actions.append(.recordChunk(lastRecord, of: id, direction, bytes, isRetained: retained))
         unsynced.append((lastRecord, bytes.readableBytes))

@@ -18,7 +18,7 @@ connections:
 
 # (name, what replaces or follows the good text, words that the message must hold)
 BAD = [
-    ("unknown key", "colour: blue\n", ["colour", ":11"]),
+    ("unknown key", "colour: blue\n", ["colour", ":10"]),
     ("unknown key inside", ("    access:", "    acces:"), ["acces", ":9"]),
     ("wrong type", ("port: 5,", "port: five,"), ["port", ":7"]),
     ("port out of range", ("port: 5,", "port: 70000,"), ["port", ":7"]),

@@ -2,17 +2,22 @@
 ///
 /// Only what `TARGETENTRY` nodes of the outermost query say of themselves is read: `resno`, `resorigtbl`, `resorigcol`
 /// (PostgreSQL's src/include/nodes/primnodes.h). A column whose origin is 0 is computed; so are all columns of a set operation.
-struct ViewDefinition {
-    struct Origin: Hashable {
-        var table: UInt32
-        var attribute: Int16
+package struct ViewDefinition {
+    package struct Origin: Hashable, Sendable {
+        package var table: UInt32
+        package var attribute: Int16
+
+        package init(table: UInt32, attribute: Int16) {
+            self.table = table
+            self.attribute = attribute
+        }
     }
 
     /// Origin by column number; a column that is missing is computed.
-    private(set) var origins: [Int16: Origin] = [:]
+    package private(set) var origins: [Int16: Origin] = [:]
 
     /// Reads `tree` in one linear pass, without recursion; anything odd leaves columns out, which makes them computed.
-    init(nodeTree tree: some Sequence<UInt8>) {
+    package init(nodeTree tree: some Sequence<UInt8>) {
         var scanner = Scanner()
         for byte in tree { scanner.take(byte) }
         guard !scanner.hasSetOperations else { return }
@@ -48,7 +53,7 @@ struct ViewDefinition {
             case UInt8(ascii: "}"):
                 endWord()
                 if depth == 2 { endNode() }
-                depth -= 1
+                depth = max(0, depth - 1)
             case UInt8(ascii: " "), UInt8(ascii: "("), UInt8(ascii: ")"), UInt8(ascii: "\n"): endWord()
             default: append(byte)
             }

@@ -14,7 +14,7 @@ protocol LedgerWaiter: AnyObject {
 /// The sessions of one event loop that wait for the ledger: however many wait, a batch wakes their loop once.
 final class LoopLedger: Sendable {
     private let eventLoop: any EventLoop
-    private let waiters: NIOLoopBound<Waiters>
+    private let waiters: NIOLoopBoundBox<Waiters>
     /// Read by the ledger's thread: a loop where nobody waits is left asleep.
     private let hasWaiters = Atomic<Bool>(false)
     /// A wake-up is on its way, and will see any later progress as well.
@@ -27,7 +27,7 @@ final class LoopLedger: Sendable {
 
     init(eventLoop: any EventLoop) {
         self.eventLoop = eventLoop
-        self.waiters = NIOLoopBound(Waiters(), eventLoop: eventLoop)
+        self.waiters = .makeBoxSendingValue(Waiters(), eventLoop: eventLoop)
     }
 
     /// On the loop: `waiter` hears of every advance until it waits no more.

@@ -169,9 +169,9 @@ final class SessionShell<D: Dialect>: LedgerWaiter {
         case .readTarget(let reads): setReading(target, reads)
         case .startTimer(let timer, let seconds): start(timer, seconds)
         case .stopTimer(let timer): timers.removeValue(forKey: timer)?.cancel()
-        case .closeTarget: close(&target)
+        case .closeTarget: close(take(\.target))
         case .closeClient:
-            close(&client)
+            close(take(\.client))
             finish()
         case .poisoned(let text):
             services.logger.error("a session met an impossible input", metadata: ["what": .string(text), "session": .string(id?.description ?? "-")])
@@ -179,11 +179,21 @@ final class SessionShell<D: Dialect>: LedgerWaiter {
         }
     }
 
-    private func close(_ channel: inout (any Channel)?) {
+    /// Takes a channel out before it is closed: closing may call back at once.
+    private func take(_ channel: ReferenceWritableKeyPath<SessionShell, (any Channel)?>) -> (any Channel)? {
+        defer { self[keyPath: channel] = nil }
+        return self[keyPath: channel]
+    }
+
+    private func close(_ channel: (any Channel)?) {
         guard let open = channel else { return }
-        channel = nil
         open.flush()
-        open.writeAndFlush(ByteBuffer()).whenComplete { _ in open.close(promise: nil) }
+        // A peer that never reads must not keep the channel for ever.
+        let overdue = eventLoop.scheduleTask(in: .seconds(5)) { open.close(promise: nil) }
+        open.writeAndFlush(ByteBuffer()).whenComplete { _ in
+            overdue.cancel()
+            open.close(promise: nil)
+        }
     }
 
     private func setReading(_ channel: (any Channel)?, _ reads: Bool) {

@@ -64,7 +64,9 @@ final class SignInService: Sendable {
         if let lock = locks.match(identity.principal, agent: agent, connection: connection.name) {
             throw SignInRefused("locked", "Access is locked: \(lock.reason)", hint: "Talk to \(lock.author).")
         }
-        let database = proof.database.isEmpty ? connection.target.database : proof.database
+        // libpq fills a missing database in with the user's name, which here is the connection's: that is no choice of the client.
+        let isDefault = proof.database.isEmpty || proof.database == proof.connection && !connection.allows(database: proof.database)
+        let database = isDefault ? connection.target.database : proof.database
         guard connection.allows(database: database) else {
             throw SignInRefused(
                 "database_denied", "The database \"\(ClaimedIdentity.printable(database))\" cannot be reached by this connection.",
