@@ -30,13 +30,14 @@ package protocol LogFile: AnyObject, Sendable {
     func truncate(_ length: UInt64) throws(StorageFailure)
 }
 
-/// The seam under the write-ahead log. Paths are relative to the data folder; a new, renamed or removed name is durable only
+/// The seam under the write-ahead log. Paths are relative to the data folder; a new or removed name is durable only
 /// after `syncDirectory`.
 package protocol LogStorage: Sendable {
     func makeDirectory(_ path: String) throws(StorageFailure)
     func list(_ path: String) throws(StorageFailure) -> [String]
     func open(_ path: String, create: Bool) throws(StorageFailure) -> any LogFile
-    func rename(_ path: String, to other: String) throws(StorageFailure)
+    /// Gives a file a second name; no error when it has it already.
+    func link(_ path: String, to other: String) throws(StorageFailure)
     func remove(_ path: String) throws(StorageFailure)
     func syncDirectory(_ path: String) throws(StorageFailure)
     /// Bytes free for this user; nil when unknown.

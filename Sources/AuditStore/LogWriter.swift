@@ -199,6 +199,7 @@ final class LogWriter: Sendable {
             var taken: [UInt8] = []
             swap(&taken, &state.spare)
             swap(&taken, &state.pending)
+            state.pendingLeaves = 0
             let keys = state.keys
             state.keys = []
             let start = state.pendingStart

@@ -38,8 +38,8 @@ package final class PosixStorage: LogStorage {
         return PosixFile(descriptor: descriptor, path: path)
     }
 
-    package func rename(_ path: String, to other: String) throws(StorageFailure) {
-        if Glibc.rename(full(path), full(other)) != 0 { throw StorageFailure(call: "rename", path: path, number: errno) }
+    package func link(_ path: String, to other: String) throws(StorageFailure) {
+        if Glibc.link(full(path), full(other)) != 0, errno != EEXIST { throw StorageFailure(call: "link", path: path, number: errno) }
     }
 
     package func remove(_ path: String) throws(StorageFailure) {

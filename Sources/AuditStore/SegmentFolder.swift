@@ -26,8 +26,10 @@ struct SegmentFolder: Sendable {
             try file.truncate(length)
             try file.sync()
         }
-        try storage.rename("wal/" + name, to: "recordings/" + name)
+        // A rename would leave it to chance which of the two folders is durable first.
+        try storage.link("wal/" + name, to: "recordings/" + name)
         try storage.syncDirectory("recordings")
+        try storage.remove("wal/" + name)
         try storage.syncDirectory("wal")
     }
 }

@@ -4,7 +4,7 @@ import Synchronization
 /// A disk in memory that forgets, at a crash, every byte and every name that was not synced; and fails where it is told to.
 final class SimulatedStorage: LogStorage {
     enum Call: String, CaseIterable {
-        case create, preallocate, write, sync, truncate, rename, remove, syncDirectory
+        case create, preallocate, write, sync, truncate, link, remove, syncDirectory
     }
 
     /// What happens at the n-th changing call, counted from 1.
@@ -112,9 +112,9 @@ final class SimulatedStorage: LogStorage {
         return SimulatedFile(self, inode, path)
     }
 
-    func rename(_ path: String, to other: String) throws(StorageFailure) {
-        try change(.rename, path)
-        state.withLock { $0.names[other] = $0.names.removeValue(forKey: path) }
+    func link(_ path: String, to other: String) throws(StorageFailure) {
+        try change(.link, path)
+        state.withLock { $0.names[other] = $0.names[path] }
     }
 
     func remove(_ path: String) throws(StorageFailure) {
