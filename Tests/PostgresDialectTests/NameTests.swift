@@ -83,6 +83,24 @@ import Testing
         #expect(bench.assessments.last?.isDecided == false)
     }
 
+    /// As psycopg's server-side cursors do it.
+    @Test func cursorDeclaredByTheExtendedProtocol() async throws {
+        var bench = try Bench.signedIn()
+        for _ in 0..<2 {
+            try await bench.client(FakeClient.parse("DECLARE c CURSOR FOR SELECT ssn FROM customers", "d"), FakeClient.sync)
+            try bench.target(FakeTarget.parseComplete + FakeTarget.ready(.inTransaction))
+            try await bench.client(FakeClient.bind("d"), FakeClient.execute(), FakeClient.sync)
+            try bench.target(FakeTarget.bindComplete + FakeTarget.complete("DECLARE CURSOR") + FakeTarget.ready(.inTransaction))
+            try await bench.client(FakeClient.query("FETCH 5 FROM c"))
+            #expect(bench.assessments.last?.subject.reads == [RelationName(name: "customers")])
+            try bench.target(FakeTarget.complete("FETCH 5") + FakeTarget.ready(.inTransaction))
+            try await bench.client(FakeClient.query("CLOSE c"), FakeClient.close(.statement, "d"), FakeClient.sync)
+            try bench.target(FakeTarget.complete("CLOSE CURSOR") + FakeTarget.ready(.inTransaction) + FakeTarget.closeComplete + FakeTarget.ready(.inTransaction))
+        }
+        try await bench.client(FakeClient.query("FETCH 5 FROM c"))
+        #expect(bench.assessments.last?.subject.notUnderstood != nil)
+    }
+
     @Test func longNamesAreRefused() async throws {
         var bench = try Bench.signedIn()
         try await bench.client(FakeClient.parse("SELECT 1", String(repeating: "n", count: 64)))

@@ -120,8 +120,7 @@ extension PostgresDialect {
     /// A Query or a Parse: its own text, and what the names in it stand for.
     private mutating func textAssessment(_ note: CommandNote, _ analysis: SQLAnalysis?, _ text: [UInt8]) -> Assessment {
         var all = note.meanings
-        let isParse = if case .parse = note.kind { true } else { false }
-        for facts in note.meanings.flatMap(\.facts) { all += follow(facts, note.id, in: text, isParse: isParse) }
+        for facts in note.meanings.flatMap(\.facts) { all += follow(facts, note.id) }
         var subject = subject(all, text: text, missing: nil)
         if subject.notUnderstood == nil, hasMasks {
             subject.notUnderstood = note.meanings.flatMap(\.facts).compactMap { unmaskable($0, text) }.first
@@ -137,8 +136,9 @@ extension PostgresDialect {
         return assessment
     }
 
-    /// Notes what a statement does to names, and gives what a name in it stands for.
-    private mutating func follow(_ facts: StatementFacts, _ id: ExchangeID, in text: [UInt8], isParse: Bool) -> [Meaning] {
+    /// Notes what a statement does to names, and gives what a name in it stands for. A statement of the protocol's Parse
+    /// does it each time it is bound.
+    private mutating func follow(_ facts: StatementFacts, _ id: ExchangeID) -> [Meaning] {
         switch facts.name {
         case .prepares(let name):
             // The inner text is known by its facts; a name that finds no room stays unknown, which is not understood later.
@@ -172,16 +172,10 @@ extension PostgresDialect {
     }
 
     /// Bind: the texts that its statement may stand for, with parameters.
-    private func boundAssessment(_ note: CommandNote, _ bind: BindMessage) -> Assessment {
+    private mutating func boundAssessment(_ note: CommandNote, _ bind: BindMessage) -> Assessment {
         let label = bind.statement.isEmpty ? "the unnamed statement" : "the prepared statement \"\(bind.statement)\""
         var all = note.meanings
-        for facts in note.meanings.flatMap(\.facts) {
-            switch facts.name {
-            case .executes(let name): all += names.statements[name] ?? [unknownName(name, note.id)]
-            case .fetches(let name): all += names.portals[name] ?? [unknownName(name, note.id)]
-            default: break
-            }
-        }
+        for facts in note.meanings.flatMap(\.facts) { all += follow(facts, note.id) }
         let text = note.meanings.last?.analysis?.text ?? []
         var assessment = Assessment(subject: subject(all, text: text, missing: "nothing is known of \(label)"))
         describe(all, in: &assessment)
