@@ -15,7 +15,8 @@ struct Caller: Sendable {
     init(_ identity: VerifiedIdentity, roles: RolesConfiguration) {
         self.identity = identity
         // A role is a person's: an agent acting for an administrator is none, and only some issuers vouch for people.
-        let mayHold = identity.principal.isPersonIssuer && identity.agent.agent == nil && identity.agent.onBehalfOf == nil
+        let mayHold =
+            identity.principal.isPersonIssuer && identity.agent.agent == nil && identity.agent.onBehalfOf == nil
         isAdmin = mayHold && roles.admin.allows(identity.principal)
         isAuditor = mayHold && roles.auditor.allows(identity.principal)
         isApprover = mayHold && roles.approver.allows(identity.principal)
@@ -55,7 +56,9 @@ package struct ConsoleContext: RequestContext {
 
     /// Set by the authentication in front of every route that asks for it.
     func requireCaller() throws(Problem) -> Caller {
-        guard let caller else { throw Problem(.unauthorized, "unauthorized", "Send a token: Authorization: Bearer TOKEN.") }
+        guard let caller else {
+            throw Problem(.unauthorized, "unauthorized", "Send a token: Authorization: Bearer TOKEN.")
+        }
         return caller
     }
 }

@@ -12,7 +12,9 @@ enum ConsoleRouter {
         router.get("api/openapi.json") { _, _ in ConsoleJSON.response(bytes: Array(OpenAPIDocument.text.utf8)) }
 
         let api = router.group("api/v1")
-            .add(middleware: BearerAuthentication(services: services, audience: TokenVerifier.sessionAudience, refusals: refusals))
+            .add(
+                middleware: BearerAuthentication(
+                    services: services, audience: TokenVerifier.sessionAudience, refusals: refusals))
         SessionRoutes(services: services).add(to: api)
         ApprovalRoutes(services: services).addReads(to: api)
         ConnectionRoutes(services: services).add(to: api)
@@ -20,7 +22,9 @@ enum ConsoleRouter {
         LockRoutes(services: services).add(to: api)
 
         let decisions = router.group("api/v1")
-            .add(middleware: BearerAuthentication(services: services, audience: TokenVerifier.approvalAudience, refusals: refusals))
+            .add(
+                middleware: BearerAuthentication(
+                    services: services, audience: TokenVerifier.approvalAudience, refusals: refusals))
         ApprovalRoutes(services: services).addDecisions(to: decisions)
         return router
     }

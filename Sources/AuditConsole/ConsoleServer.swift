@@ -18,7 +18,8 @@ package struct ConsoleServer: Sendable {
     /// `certificate` is nil for clear text, which the caller allows on loopback only. `onRunning` is told the port.
     /// Errors: `console.tls` when certificate and key cannot be used.
     package init(
-        _ services: ConsoleServices, at endpoint: Endpoint, certificate: (certificate: String, key: String)?, logger: Logger,
+        _ services: ConsoleServices, at endpoint: Endpoint, certificate: (certificate: String, key: String)?,
+        logger: Logger,
         onRunning: @escaping @Sendable (Int) async -> Void = { _ in }
     ) throws(GatewayError) {
         let http = HTTPServerBuilder.http1(configuration: .init(idleTimeout: .seconds(Self.idleSeconds)))
@@ -27,7 +28,9 @@ package struct ConsoleServer: Sendable {
             server = try certificate.map { try HTTPServerBuilder.tls(http, tlsConfiguration: Self.tls($0)) } ?? http
         } catch {
             throw GatewayError(
-                .consoleTLS, "The console cannot use the certificate; check that it and its key are PEM and belong together.", cause: error)
+                .consoleTLS,
+                "The console cannot use the certificate; check that it and its key are PEM and belong together.",
+                cause: error)
         }
         var quiet = logger
         quiet.logLevel = max(logger.logLevel, .warning)
@@ -61,7 +64,8 @@ package struct ConsoleServer: Sendable {
     /// For a client on the gateway's own machine: exactly this certificate is trusted, by whatever name it is reached.
     package static func clientTLS(trusting certificate: String) throws(GatewayError) -> NIOSSL.TLSConfiguration {
         guard let trusted = try? NIOSSLCertificate.fromPEMFile(certificate) else {
-            throw GatewayError(.consoleTLS, "The certificate \(certificate) cannot be read; has the gateway been started yet?")
+            throw GatewayError(
+                .consoleTLS, "The certificate \(certificate) cannot be read; has the gateway been started yet?")
         }
         var configuration = NIOSSL.TLSConfiguration.makeClientConfiguration()
         configuration.trustRoots = .certificates(trusted)

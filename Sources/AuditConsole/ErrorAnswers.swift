@@ -15,11 +15,13 @@ struct ErrorAnswers: RouterMiddleware {
         } catch let error as any HTTPResponseError {
             response = Self.problem(for: error.status).response
         } catch let error as GatewayError {
-            context.logger.error("console request failed", metadata: ["code": "\(error.code)", "message": "\(error.message)"])
+            context.logger.error(
+                "console request failed", metadata: ["code": "\(error.code)", "message": "\(error.message)"])
             response = Problem(.serviceUnavailable, error.code.description, error.message).response
         } catch {
             context.logger.error("console request failed", metadata: ["type": "\(type(of: error))"])
-            response = Problem(.internalServerError, "internal", "The gateway could not answer; its log says more.").response
+            response =
+                Problem(.internalServerError, "internal", "The gateway could not answer; its log says more.").response
         }
         response.headers[.cacheControl] = "no-store"
         response.headers[.xContentTypeOptions] = "nosniff"

@@ -15,7 +15,8 @@ package struct Problem: Error, Sendable {
         self.detail = detail
     }
 
-    static let notFound = Problem(.notFound, "not_found", "There is nothing here; /api/openapi.json lists what there is.")
+    static let notFound = Problem(
+        .notFound, "not_found", "There is nothing here; /api/openapi.json lists what there is.")
     /// For what does not exist and for what is not for the caller: the two look alike.
     static let noSession = Problem(.notFound, "not_found", "There is no such session, or it is not yours.")
 
@@ -37,7 +38,8 @@ package struct Problem: Error, Sendable {
 
     var response: Response {
         let body = Body(
-            type: "urn:sallyport:problem:" + code, title: status.reasonPhrase, status: status.code, code: code, detail: detail)
+            type: "urn:sallyport:problem:" + code, title: status.reasonPhrase, status: status.code, code: code,
+            detail: detail)
         var response = ConsoleJSON.response(body, status: status)
         response.headers[.contentType] = "application/problem+json"
         if status == .unauthorized { response.headers[.wwwAuthenticate] = "Bearer realm=\"sallyport\"" }
@@ -65,7 +67,10 @@ package enum ConsoleJSON {
         response(bytes: encode(value), status: status)
     }
 
-    static func response(bytes: [UInt8], status: HTTPResponse.Status = .ok, type: String = "application/json") -> Response {
-        Response(status: status, headers: [.contentType: type], body: ResponseBody(byteBuffer: ByteBuffer(bytes: bytes)))
+    static func response(bytes: [UInt8], status: HTTPResponse.Status = .ok, type: String = "application/json")
+        -> Response
+    {
+        Response(
+            status: status, headers: [.contentType: type], body: ResponseBody(byteBuffer: ByteBuffer(bytes: bytes)))
     }
 }

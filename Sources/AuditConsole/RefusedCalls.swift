@@ -17,7 +17,8 @@ final class RefusedCalls: Sendable {
 
     /// A refusal that cannot be recorded stays a refusal; `/readyz` tells why the store fails.
     func record(
-        _ error: GatewayError, claimed: ClaimedIdentity, address: String, append: @Sendable (EntryDraft) async throws -> Void
+        _ error: GatewayError, claimed: ClaimedIdentity, address: String,
+        append: @Sendable (EntryDraft) async throws -> Void
     ) async {
         let (isSingle, flood) = take(at: Timestamp.wall())
         if flood > 0 {

@@ -16,9 +16,12 @@ extension Request {
         guard !bytes.isEmpty else { return [:] }
         let type = headers[.contentType]?.split(separator: ";").first.map { $0.lowercased() }
         guard type == "application/json" else {
-            throw Problem(.unsupportedMediaType, "content_type", "The body must be sent as Content-Type: application/json.")
+            throw Problem(
+                .unsupportedMediaType, "content_type", "The body must be sent as Content-Type: application/json.")
         }
-        guard let members = JSONReader.read(bytes)?.object else { throw Problem.badRequest("The body is not a JSON object.") }
+        guard let members = JSONReader.read(bytes)?.object else {
+            throw Problem.badRequest("The body is not a JSON object.")
+        }
         return members
     }
 
@@ -55,19 +58,24 @@ extension Request {
     func allowOnly(_ names: Set<String>) throws(Problem) {
         for (name, _) in uri.queryParameters where !names.contains(String(name)) {
             throw .badRequest(
-                "There is no parameter \(ClaimedIdentity.printable(String(name))) here; there are \(names.sorted().joined(separator: ", ")).")
+                "There is no parameter \(ClaimedIdentity.printable(String(name))) here; there are \(names.sorted().joined(separator: ", "))."
+            )
         }
     }
 
     func limit(default value: Int, most: Int) throws(Problem) -> Int {
         guard let text = try parameter("limit") else { return value }
-        guard let limit = Int(text), (1...most).contains(limit) else { throw .badRequest("limit must be a number from 1 to \(most).") }
+        guard let limit = Int(text), (1...most).contains(limit) else {
+            throw .badRequest("limit must be a number from 1 to \(most).")
+        }
         return limit
     }
 
     func number(_ name: String) throws(Problem) -> UInt64? {
         guard let text = try parameter(name) else { return nil }
-        guard let number = UInt64(text), number <= UInt64(Int.max) else { throw .badRequest("\(name) must be a number.") }
+        guard let number = UInt64(text), number <= UInt64(Int.max) else {
+            throw .badRequest("\(name) must be a number.")
+        }
         return number
     }
 

@@ -4,7 +4,10 @@ package import GatewayCore
 extension Timestamp {
     /// Reads `2026-11-21T05:00:00.123456Z`, with an offset in place of Z, or a date alone (midnight UTC); nil for anything else.
     package init?(rfc3339 text: String) {
-        guard let match = text.wholeMatch(of: #/(\d{4}-\d\d-\d\d)(?:[Tt ](\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?(?:[Zz]|([+-])(\d\d):(\d\d)))?/#.asciiOnlyDigits()),
+        guard
+            let match = text.wholeMatch(
+                of: #/(\d{4}-\d\d-\d\d)(?:[Tt ](\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?(?:[Zz]|([+-])(\d\d):(\d\d)))?/#
+                    .asciiOnlyDigits()),
             let day = try? Date(String(match.1) + "T00:00:00Z", strategy: .iso8601)
         else { return nil }
         func number(_ part: Substring?) -> Int64 { part.flatMap { Int64($0) } ?? 0 }

@@ -9,7 +9,9 @@ import Testing
     @Test func theRightPersonApproves() async throws {
         try await TestConsole.with { console in
             let id = try console.hold(by: TestConsole.ada)
-            let answer = try await console.post("/api/v1/approvals/\(id)/approve", console.token("dana", ["dba"], audience: TokenVerifier.approvalAudience))
+            let answer = try await console.post(
+                "/api/v1/approvals/\(id)/approve",
+                console.token("dana", ["dba"], audience: TokenVerifier.approvalAudience))
             #expect(answer.status == 200 && answer.json["state"] as? String == "approved")
             #expect(console.desk.approval(id)?.state == .approved)
         }
@@ -56,11 +58,14 @@ import Testing
         try await TestConsole.with { console in
             _ = try console.hold(by: TestConsole.ada)
             let cases: [(String, [String], String?, Int)] = [
-                ("ada", [], nil, 1), ("dana", ["dba"], nil, 1), ("dana", ["dba"], "helper", 0), ("eve", [], nil, 0), ("eve", ["security"], nil, 1),
+                ("ada", [], nil, 1), ("dana", ["dba"], nil, 1), ("dana", ["dba"], "helper", 0), ("eve", [], nil, 0),
+                ("eve", ["security"], nil, 1),
                 ("eve", ["approvers"], nil, 1), ("eve", ["platform"], nil, 1),
             ]
             for (subject, groups, agent, count) in cases {
-                let items = try await console.get("/api/v1/approvals?state=pending", console.token(subject, groups, agent: agent)).items
+                let items = try await console.get(
+                    "/api/v1/approvals?state=pending", console.token(subject, groups, agent: agent)
+                ).items
                 #expect(items.count == count, "\(subject) \(groups)")
                 #expect(items.allSatisfy { $0["digest"] == nil })
             }

@@ -8,10 +8,14 @@ import Testing
 
 @Suite struct AuthenticationTests {
     static let protected: [(String, String)] = [
-        ("GET", "/api/v1/sessions"), ("GET", "/api/v1/sessions/x"), ("GET", "/api/v1/sessions/x/events"), ("GET", "/api/v1/sessions/x/recording"),
-        ("POST", "/api/v1/sessions/x/end"), ("DELETE", "/api/v1/sessions/x"), ("GET", "/api/v1/approvals"), ("GET", "/api/v1/approvals/x"),
-        ("POST", "/api/v1/approvals/x/approve"), ("POST", "/api/v1/approvals/x/deny"), ("GET", "/api/v1/connections"), ("GET", "/api/v1/tickets"),
-        ("POST", "/api/v1/tickets"), ("DELETE", "/api/v1/tickets/x"), ("GET", "/api/v1/locks"), ("POST", "/api/v1/locks"), ("DELETE", "/api/v1/locks/x"),
+        ("GET", "/api/v1/sessions"), ("GET", "/api/v1/sessions/x"), ("GET", "/api/v1/sessions/x/events"),
+        ("GET", "/api/v1/sessions/x/recording"),
+        ("POST", "/api/v1/sessions/x/end"), ("DELETE", "/api/v1/sessions/x"), ("GET", "/api/v1/approvals"),
+        ("GET", "/api/v1/approvals/x"),
+        ("POST", "/api/v1/approvals/x/approve"), ("POST", "/api/v1/approvals/x/deny"), ("GET", "/api/v1/connections"),
+        ("GET", "/api/v1/tickets"),
+        ("POST", "/api/v1/tickets"), ("DELETE", "/api/v1/tickets/x"), ("GET", "/api/v1/locks"),
+        ("POST", "/api/v1/locks"), ("DELETE", "/api/v1/locks/x"),
     ]
 
     @Test func everyEndpointAsksForAToken() async throws {
@@ -37,7 +41,11 @@ import Testing
             #expect(drafts.map(\.type.rawValue) == ["signin.refused"])
             #expect(drafts.first?.reasonCode == "token.audience")
             let text = drafts.map { "\($0)" }.joined()
-            #expect(text.contains("subject ada") || drafts.first?.content.first.map { String(decoding: $0.bytes, as: UTF8.self) }?.contains("ada") == true)
+            #expect(
+                text.contains("subject ada")
+                    || drafts.first?.content.first.map { String(decoding: $0.bytes, as: UTF8.self) }?.contains("ada")
+                        == true
+            )
             #expect(!text.contains(token))
         }
     }
@@ -76,7 +84,10 @@ import Testing
             let token = console.token("ada")
             let answer6 = try await console.get("/api/v1/sessions", token)
             #expect(answer6.status == 200)
-            console.locks.add(Lock(id: RecordID(at: .wall()), target: .principal(issuer: nil, subject: "ada"), reason: "left", author: "root", since: .wall()))
+            console.locks.add(
+                Lock(
+                    id: RecordID(at: .wall()), target: .principal(issuer: nil, subject: "ada"), reason: "left",
+                    author: "root", since: .wall()))
             let answer = try await console.get("/api/v1/sessions", token)
             #expect(answer.status == 403 && answer.json["code"] as? String == "locked")
         }

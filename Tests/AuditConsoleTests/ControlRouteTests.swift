@@ -38,7 +38,10 @@ import Testing
         }
     }
 
-    @Test(arguments: [#"{"ttl":0}"#, #"{"ttl":-1}"#, #"{"ttl":1.5}"#, #"{"ttl":"60"}"#, #"{"use":"twice"}"#, #"{"colour":1}"#, "[]", "{", #"{"ttl":1,"ttl":2}"#])
+    @Test(arguments: [
+        #"{"ttl":0}"#, #"{"ttl":-1}"#, #"{"ttl":1.5}"#, #"{"ttl":"60"}"#, #"{"use":"twice"}"#, #"{"colour":1}"#, "[]",
+        "{", #"{"ttl":1,"ttl":2}"#,
+    ])
     func badTicketRequestsAreRefused(body: String) async throws {
         try await TestConsole.with { console in
             let answer = try await console.post("/api/v1/tickets", console.token("ada"), body)
@@ -70,7 +73,8 @@ import Testing
     }
 
     @Test(arguments: [
-        "{}", #"{"principal":"a"}"#, #"{"reason":"a"}"#, #"{"principal":"a","agent":"b","reason":"c"}"#, #"{"agent":"a","issuer":"b","reason":"c"}"#,
+        "{}", #"{"principal":"a"}"#, #"{"reason":"a"}"#, #"{"principal":"a","agent":"b","reason":"c"}"#,
+        #"{"agent":"a","issuer":"b","reason":"c"}"#,
         #"{"principal":7,"reason":"c"}"#,
     ])
     func badLocksAreRefused(body: String) async throws {

@@ -36,7 +36,8 @@ struct FixtureTrail: Trail {
     func chunks(
         of session: RecordID, exchange: UInt64, _ direction: TrailDirection, limit: Int
     ) async throws -> (bytes: [UInt8], isWhole: Bool) {
-        let bytes = direction == .answer ? sessions.first { $0.view.id == session.description }?.answers[exchange] ?? [] : []
+        let bytes =
+            direction == .answer ? sessions.first { $0.view.id == session.description }?.answers[exchange] ?? [] : []
         return (Array(bytes.prefix(limit)), bytes.count <= limit)
     }
 
@@ -48,17 +49,22 @@ struct FixtureTrail: Trail {
 extension FixtureTrail.Recorded {
     /// A session of `owner` in which each of `texts` was allowed and answered with its own text.
     static func session(_ id: RecordID, of owner: Principal, texts: [String]) -> FixtureTrail.Recorded {
-        var view = SessionView(id: id.description, state: "closed", connection: "orders", kind: "postgres", opened: "2026-11-21T05:00:00.000000Z")
+        var view = SessionView(
+            id: id.description, state: "closed", connection: "orders", kind: "postgres",
+            opened: "2026-11-21T05:00:00.000000Z")
         view.principal = PrincipalView(owner)
         view.commands = texts.count
-        let context = SessionContext(session: id, principal: owner, connection: "orders", kind: "postgres", clientAddress: "127.0.0.1:5")
+        let context = SessionContext(
+            session: id, principal: owner, connection: "orders", kind: "postgres", clientAddress: "127.0.0.1:5")
         let encoder = LeafEncoder(context)
         var entries: [TrailEntry] = []
         var answers: [UInt64: [UInt8]] = [:]
         func add(_ draft: EntryDraft) {
             var writer = CanonicalWriter()
             let time = Timestamp(microseconds: 1_800_000_000_000_000 + Int64(entries.count))
-            encoder.encode(draft, sequence: UInt64(entries.count), id: RecordID(at: time), time: time, commitments: [], into: &writer)
+            encoder.encode(
+                draft, sequence: UInt64(entries.count), id: RecordID(at: time), time: time, commitments: [],
+                into: &writer)
             entries.append(TrailEntry(leaf: writer.bytes, content: draft.content))
         }
         add(EntryDraft(.sessionOpen))

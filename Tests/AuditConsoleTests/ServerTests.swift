@@ -37,7 +37,9 @@ import Testing
         }
     }
 
-    @Test(arguments: ["/", "/api", "/api/v1", "/api/v1/nothing", "/api/v2/sessions", "/.git/config", "/api/v1/sessions/a/b/c", "/%00"])
+    @Test(arguments: [
+        "/", "/api", "/api/v1", "/api/v1/nothing", "/api/v2/sessions", "/.git/config", "/api/v1/sessions/a/b/c", "/%00",
+    ])
     func unknownRoutesAreProblems(path: String) async throws {
         try await TestConsole.with { console in
             let answer = try await console.get(path)
@@ -50,7 +52,9 @@ import Testing
         try await TestConsole.with { console in
             for path in ["/healthz", "/api/v1/sessions", "/nothing"] {
                 let answer = try await console.get(path)
-                #expect(answer.headers["cache-control"] == "no-store" && answer.headers["x-content-type-options"] == "nosniff")
+                #expect(
+                    answer.headers["cache-control"] == "no-store"
+                        && answer.headers["x-content-type-options"] == "nosniff")
             }
         }
     }
@@ -58,16 +62,20 @@ import Testing
     @Test func hugeBodiesAreRefused() async throws {
         try await TestConsole.with { console in
             let body = Data("{\"reason\":\"".utf8) + Data(repeating: 0x61, count: 1 << 20) + Data("\"}".utf8)
-            let answer = try await console.send("POST", "/api/v1/locks", token: console.token("root", ["platform"]), body: body)
+            let answer = try await console.send(
+                "POST", "/api/v1/locks", token: console.token("root", ["platform"]), body: body)
             #expect(answer.status == 413 && console.locks.all.isEmpty)
         }
     }
 
-    @Test(arguments: ["text/plain", "application/x-www-form-urlencoded", "application/jsonp", "multipart/form-data", ""])
+    @Test(arguments: [
+        "text/plain", "application/x-www-form-urlencoded", "application/jsonp", "multipart/form-data", "",
+    ])
     func otherContentTypesAreRefused(type: String) async throws {
         try await TestConsole.with { console in
             let body = Data(#"{"principal":"bob","reason":"x"}"#.utf8)
-            let answer = try await console.send("POST", "/api/v1/locks", token: console.token("root", ["platform"]), body: body, type: type)
+            let answer = try await console.send(
+                "POST", "/api/v1/locks", token: console.token("root", ["platform"]), body: body, type: type)
             #expect(answer.status == 415 && console.locks.all.isEmpty)
         }
     }
@@ -75,7 +83,10 @@ import Testing
     @Test func deepAndOddBodiesAreRefused() async throws {
         try await TestConsole.with { console in
             let admin = console.token("root", ["platform"])
-            for body in [String(repeating: "[", count: 5000), #"{"reason":"\ud800","principal":"a"}"#, "null", "\u{0}", #"{"a":1}x"#] {
+            for body in [
+                String(repeating: "[", count: 5000), #"{"reason":"\ud800","principal":"a"}"#, "null", "\u{0}",
+                #"{"a":1}x"#,
+            ] {
                 let answer4 = try await console.post("/api/v1/locks", admin, body)
                 #expect(answer4.status == 400, "\(body.prefix(20))")
             }
@@ -94,15 +105,20 @@ import Testing
         }
     }
 
-    @Test(arguments: [
-        ("1970-01-01T00:00:00Z", 0), ("2026-11-21T05:00:00.123456Z", 1_795_237_200_123_456), ("2026-11-21T05:00:00.1Z", 1_795_237_200_100_000),
-        ("2026-11-21T05:00:00+02:00", 1_795_230_000_000_000), ("2026-11-21", 1_795_219_200_000_000),
-    ] as [(String, Int64)])
+    @Test(
+        arguments: [
+            ("1970-01-01T00:00:00Z", 0), ("2026-11-21T05:00:00.123456Z", 1_795_237_200_123_456),
+            ("2026-11-21T05:00:00.1Z", 1_795_237_200_100_000),
+            ("2026-11-21T05:00:00+02:00", 1_795_230_000_000_000), ("2026-11-21", 1_795_219_200_000_000),
+        ] as [(String, Int64)])
     func timesAreRead(text: String, micros: Int64) {
         #expect(Timestamp(rfc3339: text)?.microseconds == micros)
     }
 
-    @Test(arguments: ["", "now", "2026", "2026-11-21T05:00:00", "2026-11-21T25:00:00Z", "2026-02-30", "1969-12-31T23:59:59Z", "2026-11-21T05:00:00.Z", "２026-11-21"])
+    @Test(arguments: [
+        "", "now", "2026", "2026-11-21T05:00:00", "2026-11-21T25:00:00Z", "2026-02-30", "1969-12-31T23:59:59Z",
+        "2026-11-21T05:00:00.Z", "２026-11-21",
+    ])
     func otherTextsAreNoTimes(text: String) {
         #expect(Timestamp(rfc3339: text) == nil)
     }

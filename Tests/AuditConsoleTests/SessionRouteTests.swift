@@ -10,7 +10,8 @@ import Testing
     /// Newest first: four of ada's, one of bob's in the middle.
     static let sessions: [FixtureTrail.Recorded] = (0..<5).reversed().map { index in
         .session(
-            RecordID(at: Timestamp(microseconds: 1_800_000_000_000_000 + Int64(index) * 1_000_000)), of: index == 2 ? TestConsole.bob : TestConsole.ada,
+            RecordID(at: Timestamp(microseconds: 1_800_000_000_000_000 + Int64(index) * 1_000_000)),
+            of: index == 2 ? TestConsole.bob : TestConsole.ada,
             texts: (1...3).map { "SELECT \(index), \($0)" })
     }
     static var ofBob: String { sessions[2].view.id }
@@ -39,7 +40,9 @@ import Testing
                 #expect(answer7.status == 200)
                 let refused = try await console.get("/api/v1/sessions/\(Self.ofBob)\(path)", ada)
                 let absent = try await console.get("/api/v1/sessions/\(RecordID(at: .wall()))\(path)", ada)
-                #expect(refused.status == 404 && refused.body == absent.body, "what is not theirs looks like what is not there")
+                #expect(
+                    refused.status == 404 && refused.body == absent.body,
+                    "what is not theirs looks like what is not there")
             }
         }
     }
@@ -51,7 +54,8 @@ import Testing
                 var found: [String] = []
                 var cursor: String?
                 repeat {
-                    let page = try await console.get("/api/v1/sessions?limit=\(limit)" + (cursor.map { "&cursor=" + $0 } ?? ""), auditor)
+                    let page = try await console.get(
+                        "/api/v1/sessions?limit=\(limit)" + (cursor.map { "&cursor=" + $0 } ?? ""), auditor)
                     #expect(page.items.count <= limit)
                     found += page.items.compactMap { $0["id"] as? String }
                     cursor = page.json["next"] as? String
@@ -69,7 +73,8 @@ import Testing
                 var cursor: String?
                 repeat {
                     let page = try await console.get(
-                        "/api/v1/sessions/\(Self.ofBob)/recording?limit=\(limit)" + (cursor.map { "&cursor=" + $0 } ?? ""), auditor)
+                        "/api/v1/sessions/\(Self.ofBob)/recording?limit=\(limit)"
+                            + (cursor.map { "&cursor=" + $0 } ?? ""), auditor)
                     let exchanges = page.json["exchanges"] as? [[String: Any]] ?? []
                     texts += exchanges.compactMap { $0["text"] as? String }
                     cursor = page.json["next"] as? String
@@ -87,7 +92,9 @@ import Testing
             #expect((exchange["outcome"] as? [String: Any])?["tag"] as? String == "SELECT 1")
             #expect(exchange["duration_micros"] as? Int == 1500 && exchange["rows"] as? Int == 1)
             let parameters = exchange["parameters"] as? [Any] ?? []
-            #expect(parameters.count == 3 && parameters[0] as? String == "a" && parameters[1] is NSNull && parameters[2] as? String == "\\x00ff")
+            #expect(
+                parameters.count == 3 && parameters[0] as? String == "a" && parameters[1] is NSNull
+                    && parameters[2] as? String == "\\x00ff")
             let result = ((exchange["answer"] as? [String: Any])?["results"] as? [[String: Any]])?.first
             #expect(result?["rows"] as? [[String]] == [["SELECT 2, 1"]])
         }
@@ -98,7 +105,8 @@ import Testing
             let answer = try await console.get("/api/v1/sessions/\(Self.ofBob)/events?limit=2", console.token("bob"))
             let leaves = Self.sessions[2].entries.prefix(2).map { String(decoding: $0.leaf, as: UTF8.self) }
             #expect(answer.text == "{\"items\":[\(leaves.joined(separator: ","))],\"next\":\"2\"}")
-            let rest = try await console.get("/api/v1/sessions/\(Self.ofBob)/events?limit=100&cursor=2", console.token("bob"))
+            let rest = try await console.get(
+                "/api/v1/sessions/\(Self.ofBob)/events?limit=100&cursor=2", console.token("bob"))
             #expect(rest.items.count == Self.sessions[2].entries.count - 2 && rest.json["next"] == nil)
         }
     }
@@ -112,7 +120,11 @@ import Testing
             _ = try await console.get("/api/v1/sessions/\(Self.ofBob)/events", auditor)
             let drafts = console.appended.withLock { $0 }
             #expect(drafts.map(\.type.rawValue) == ["record.viewed", "record.viewed"])
-            #expect(drafts.allSatisfy { $0.principal?.subject == "eve" && $0.aboutSession?.description == Self.ofBob && $0.clientAddress?.hasPrefix("127.0.0.1:") == true })
+            #expect(
+                drafts.allSatisfy {
+                    $0.principal?.subject == "eve" && $0.aboutSession?.description == Self.ofBob
+                        && $0.clientAddress?.hasPrefix("127.0.0.1:") == true
+                })
             console.failsToAppend.withLock { $0 = true }
             let answer = try await console.get("/api/v1/sessions/\(Self.ofBob)/recording", auditor)
             #expect(answer.status == 503 && !answer.text.contains("SELECT"))
@@ -142,7 +154,8 @@ import Testing
     }
 
     static let badQueries = [
-        "limit=0", "limit=501", "limit=x", "limit=-1", "limit=99999999999999999999", "cursor=x", "colour=blue", "outcome=nice", "since=yesterday",
+        "limit=0", "limit=501", "limit=x", "limit=-1", "limit=99999999999999999999", "cursor=x", "colour=blue",
+        "outcome=nice", "since=yesterday",
         "until=2026-13-01", "connection=a&connection=b", "q=" + String(repeating: "x", count: 600),
     ]
 
@@ -153,7 +166,10 @@ import Testing
         }
     }
 
-    @Test(arguments: ["since=2026-11-21", "since=2026-11-21T05:00:00Z", "until=2026-11-21T05:00:00.123456Z", "since=2026-11-21T05:00:00%2B02:00", "q=a%20b"])
+    @Test(arguments: [
+        "since=2026-11-21", "since=2026-11-21T05:00:00Z", "until=2026-11-21T05:00:00.123456Z",
+        "since=2026-11-21T05:00:00%2B02:00", "q=a%20b",
+    ])
     func goodQueriesAreTaken(query: String) async throws {
         try await TestConsole.with(Self.sessions) { console in
             let answer12 = try await console.get("/api/v1/sessions?" + query, console.token("ada"))

@@ -39,7 +39,8 @@ final class TestConsole: Sendable {
 
     private init(sessions: [FixtureTrail.Recorded]) throws {
         folder = NSTemporaryDirectory() + "console-" + UUID().uuidString
-        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+        try FileManager.default.createDirectory(
+            atPath: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
         issuer = try EmbeddedIssuer(dataFolder: folder)
         trail = FixtureTrail(sessions: sessions)
     }
@@ -49,11 +50,14 @@ final class TestConsole: Sendable {
     }
 
     /// Runs `body` against a console that serves `sessions`, newest first.
-    static func with(_ sessions: [FixtureTrail.Recorded] = [], _ body: @escaping @Sendable (TestConsole) async throws -> Void) async throws {
+    static func with(
+        _ sessions: [FixtureTrail.Recorded] = [], _ body: @escaping @Sendable (TestConsole) async throws -> Void
+    ) async throws {
         let console = try TestConsole(sessions: sessions)
         let (ports, continuation) = AsyncStream.makeStream(of: Int.self)
         let server = try ConsoleServer(
-            console.services, at: Endpoint(host: "127.0.0.1", port: 0), certificate: nil, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+            console.services, at: Endpoint(host: "127.0.0.1", port: 0), certificate: nil,
+            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         ) { continuation.yield($0) }
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await server.run() }
@@ -74,13 +78,20 @@ final class TestConsole: Sendable {
         roles.auditor = AccessList(groups: ["security"])
         roles.approver = AccessList(groups: ["approvers"])
         return ConsoleServices(
-            verifier: TokenVerifier(issuers: [(issuer.configuration, issuer.keys)]), tickets: tickets, locks: locks, roles: roles,
+            verifier: TokenVerifier(issuers: [(issuer.configuration, issuer.keys)]), tickets: tickets, locks: locks,
+            roles: roles,
             connections: [], trail: trail, unreadiness: { self.problems.withLock { $0 } },
-            metrics: { [.init("sallyport_test_total", "A \\ help\nwith a line.", .counter, 3), .init("sallyport_ratio", "Ratio.", .gauge, 0.5)] },
+            metrics: {
+                [
+                    .init("sallyport_test_total", "A \\ help\nwith a line.", .counter, 3),
+                    .init("sallyport_ratio", "Ratio.", .gauge, 0.5),
+                ]
+            },
             append: { try self.append($0) },
             setLock: { target, reason, author in
                 try self.append(EntryDraft(.lockSet))
-                let lock = Lock(id: RecordID(at: .wall()), target: target, reason: reason, author: author.subject, since: .wall())
+                let lock = Lock(
+                    id: RecordID(at: .wall()), target: target, reason: reason, author: author.subject, since: .wall())
                 self.locks.add(lock)
                 return lock
             },
@@ -101,7 +112,9 @@ final class TestConsole: Sendable {
 
     var types: [String] { appended.withLock { $0.map(\.type.rawValue) } }
 
-    func token(_ subject: String, _ groups: [String] = [], audience: String = "sallyport", agent: String? = nil) -> String {
+    func token(_ subject: String, _ groups: [String] = [], audience: String = "sallyport", agent: String? = nil)
+        -> String
+    {
         do {
             return try issuer.mint(.init(subject: subject, groups: groups, agent: agent, audience: audience))
         } catch {
@@ -115,7 +128,8 @@ final class TestConsole: Sendable {
         try desk.request(
             id: id,
             .init(
-                requester: requester, agent: AgentContext(onBehalfOf: onBehalfOf), session: RecordID(at: .wall()), connection: "orders",
+                requester: requester, agent: AgentContext(onBehalfOf: onBehalfOf), session: RecordID(at: .wall()),
+                connection: "orders",
                 text: "DELETE FROM orders WHERE id = 7", terms: HoldTerms(groups: groups), digest: [1]),
             now: .wall())
         return id

@@ -31,7 +31,8 @@ struct ApprovalRoutes {
         group.get("approvals/{id}") { _, context in
             let caller = try context.requireCaller()
             let id = try context.recordID()
-            guard let approval = services.approvals().first(where: { $0.id == id }), Self.mayView(caller, approval) else {
+            guard let approval = services.approvals().first(where: { $0.id == id }), Self.mayView(caller, approval)
+            else {
                 throw Problem(.notFound, "not_found", "There is no such approval, or it is not for you.")
             }
             return ConsoleJSON.response(ApprovalView(approval))
@@ -61,7 +62,9 @@ struct ApprovalRoutes {
         guard caller.identity.agent.agent == nil, caller.identity.agent.onBehalfOf == nil else {
             throw .forbidden("An agent cannot decide; sign in yourself, without an agent in the token.")
         }
-        guard caller.principal.isPersonIssuer else { throw .forbidden("Only people decide: your issuer is not marked people: true.") }
+        guard caller.principal.isPersonIssuer else {
+            throw .forbidden("Only people decide: your issuer is not marked people: true.")
+        }
         return caller
     }
 

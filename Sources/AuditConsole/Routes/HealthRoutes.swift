@@ -20,7 +20,8 @@ struct HealthRoutes {
         }
         router.get("metrics") { _, _ in
             ConsoleJSON.response(
-                bytes: Array(MetricsText.render(services.metrics()).utf8), type: "text/plain; version=0.0.4; charset=utf-8")
+                bytes: Array(MetricsText.render(services.metrics()).utf8),
+                type: "text/plain; version=0.0.4; charset=utf-8")
         }
     }
 }
@@ -32,7 +33,8 @@ enum MetricsText {
         for metric in metrics {
             let help = metric.help.replacing("\\", with: "\\\\").replacing("\n", with: "\\n")
             let value = Int64(exactly: metric.value).map { String($0) } ?? String(metric.value)
-            text += "# HELP \(metric.name) \(help)\n# TYPE \(metric.name) \(metric.kind.rawValue)\n\(metric.name) \(value)\n"
+            text +=
+                "# HELP \(metric.name) \(help)\n# TYPE \(metric.name) \(metric.kind.rawValue)\n\(metric.name) \(value)\n"
         }
         return text
     }

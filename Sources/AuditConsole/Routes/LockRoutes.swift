@@ -25,7 +25,8 @@ struct LockRoutes {
             guard named.count == 1, let (kind, value) = named.first,
                 let target = Lock.Target(kind: kind, value: value, issuer: try members.text("issuer"))
             else {
-                throw Problem.badRequest("Name one of principal (which alone takes an issuer), agent, run or connection.")
+                throw Problem.badRequest(
+                    "Name one of principal (which alone takes an issuer), agent, run or connection.")
             }
             let lock = try await services.setLock(target, try members.requiredText("reason"), caller.principal)
             return ConsoleJSON.response(LockView(lock), status: .created)

@@ -35,7 +35,9 @@ struct SessionRoutes {
             var entries = try await services.trail.entries(of: id, from: from, limit: limit + 1)
             let hasMore = entries.count > limit
             if hasMore { entries.removeLast(entries.count - limit) }
-            return ConsoleJSON.response(bytes: Self.page(entries, next: hasMore ? entries.last.flatMap { Timeline.sequence(of: $0.leaf) } : nil))
+            return ConsoleJSON.response(
+                bytes: Self.page(entries, next: hasMore ? entries.last.flatMap { Timeline.sequence(of: $0.leaf) } : nil)
+            )
         }
         group.get("sessions/{id}/recording") { request, context in
             try request.allowOnly(["limit", "cursor"])
@@ -47,7 +49,8 @@ struct SessionRoutes {
             let session = try await Self.visibleSession(context, services)
             try await Self.recordView(of: session, what: "recording", context, services)
             let id = try context.recordID()
-            let page = try await Timeline.read(services.trail, session: id, kind: session.kind, from: from, limit: limit)
+            let page = try await Timeline.read(
+                services.trail, session: id, kind: session.kind, from: from, limit: limit)
             return ConsoleJSON.response(
                 RecordingView(session: session, exchanges: page.exchanges, next: page.next?.description))
         }
@@ -97,10 +100,14 @@ struct SessionRoutes {
         return id
     }
 
-    private static func visibleSession(_ context: ConsoleContext, _ services: ConsoleServices) async throws -> SessionView {
+    private static func visibleSession(_ context: ConsoleContext, _ services: ConsoleServices) async throws
+        -> SessionView
+    {
         let caller = try context.requireCaller()
         guard let session = try await services.trail.session(try context.recordID()) else { throw Problem.noSession }
-        let isOwn = session.principal?.issuer == caller.principal.issuer && session.principal?.subject == caller.principal.subject
+        let isOwn =
+            session.principal?.issuer == caller.principal.issuer
+            && session.principal?.subject == caller.principal.subject
         guard caller.seesAll || isOwn else { throw Problem.noSession }
         return session
     }

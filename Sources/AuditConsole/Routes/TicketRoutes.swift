@@ -51,12 +51,16 @@ struct TicketRoutes {
         }
     }
 
-    private static func draft(_ type: String, _ ticket: Ticket, _ context: ConsoleContext, _ caller: Caller) -> EntryDraft {
+    private static func draft(_ type: String, _ ticket: Ticket, _ context: ConsoleContext, _ caller: Caller)
+        -> EntryDraft
+    {
         var draft = EntryDraft(EntryType(rawValue: type))
         draft.principal = caller.principal
         draft.agent = caller.identity.agent
         draft.clientAddress = context.address
-        draft.details = ["ticket": ticket.id.description, "use": ticket.use.rawValue, "expires": ticket.expires.description]
+        draft.details = [
+            "ticket": ticket.id.description, "use": ticket.use.rawValue, "expires": ticket.expires.description,
+        ]
         return draft
     }
 }

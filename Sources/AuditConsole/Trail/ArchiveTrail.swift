@@ -50,7 +50,9 @@ package struct ArchiveTrail: Trail {
     package func chunks(
         of session: RecordID, exchange: UInt64, _ direction: TrailDirection, limit: Int
     ) async throws -> (bytes: [UInt8], isWhole: Bool) {
-        try await blocking { try archive.chunks(of: session, exchange: exchange, direction == .answer ? .answer : .input, limit: limit) }
+        try await blocking {
+            try archive.chunks(of: session, exchange: exchange, direction == .answer ? .answer : .input, limit: limit)
+        }
     }
 
     package func decode(kind: String, answer: [UInt8]) -> AnswerView? {
@@ -60,7 +62,8 @@ package struct ArchiveTrail: Trail {
     /// A view that lacks what was recorded before it was asked for would be a wrong one, so a projection that lags is an error.
     package func catchUp() async throws {
         guard try await archive.caughtUp() else {
-            throw GatewayError(.trailLags, "The index lags behind the log by more than a second; try again in a moment.")
+            throw GatewayError(
+                .trailLags, "The index lags behind the log by more than a second; try again in a moment.")
         }
     }
 
@@ -76,7 +79,9 @@ extension SessionView {
         let context = session.context
         let state = session.closed == nil ? "open" : session.closing == "interrupted" ? "interrupted" : "closed"
         let opened = session.opened ?? session.closed ?? Timestamp(microseconds: 0)
-        self.init(id: context.session.description, state: state, connection: context.connection, kind: context.kind, opened: opened.description)
+        self.init(
+            id: context.session.description, state: state, connection: context.connection, kind: context.kind,
+            opened: opened.description)
         principal = context.principal.map { PrincipalView($0) }
         agent = AgentView(context.agent)
         database = context.database

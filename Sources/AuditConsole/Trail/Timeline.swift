@@ -120,13 +120,17 @@ struct ExchangeBuilder {
 extension ExchangeView {
     fileprivate mutating func add(_ type: String, _ leaf: JSONValue, _ content: [ContentItem], time: String) {
         steps.append(Step(type: type, time: time))
-        func item(_ kind: ContentItem.Kind) -> String? { content.first { $0.kind == kind }.map { ContentText.show($0.bytes) } }
+        func item(_ kind: ContentItem.Kind) -> String? {
+            content.first { $0.kind == kind }.map { ContentText.show($0.bytes) }
+        }
         if type == EntryType.commandSubstituted.rawValue {
             substituted = item(.text) ?? substituted
             return
         }
         text = item(.text) ?? text
-        if let bytes = content.first(where: { $0.kind == .parameters })?.bytes { parameters = ContentText.parameters(bytes) }
+        if let bytes = content.first(where: { $0.kind == .parameters })?.bytes {
+            parameters = ContentText.parameters(bytes)
+        }
         verb = leaf["verb"]?.string.flatMap { $0.isEmpty ? nil : $0 } ?? verb
         classes = leaf["classes"]?.strings ?? classes
         objects = leaf["objects"]?.strings ?? objects
@@ -144,7 +148,8 @@ extension ExchangeView {
             waitMicros = counts["wait_us"]?.integer ?? waitMicros
         }
         if let ended = leaf["outcome"], let kind = ended["kind"]?.string {
-            outcome = Outcome(kind: kind, code: ended["code"]?.string, tag: ended["tag"]?.string, error: item(.errorText))
+            outcome = Outcome(
+                kind: kind, code: ended["code"]?.string, tag: ended["tag"]?.string, error: item(.errorText))
         }
     }
 

@@ -79,7 +79,8 @@ package struct AnswerView: Codable, Sendable, Hashable {
     package var isTruncated: Bool
 
     package init(
-        results: [Result] = [], notices: [String] = [], error: String? = nil, copy: [String]? = nil, isTruncated: Bool = false
+        results: [Result] = [], notices: [String] = [], error: String? = nil, copy: [String]? = nil,
+        isTruncated: Bool = false
     ) {
         self.copy = copy
         self.results = results

@@ -21,10 +21,15 @@ struct Approvals: AsyncParsableCommand {
     private func print(_ approval: ApprovalView) {
         Output.line(Output.styled(approval.id, .bold) + "  " + approval.state)
         let agent = approval.agent?.name.map { " through " + $0 } ?? ""
-        Output.line("  " + Output.safe("\(approval.requester.label)\(agent) on \(approval.connection), database \(approval.database)"))
+        Output.line(
+            "  "
+                + Output.safe(
+                    "\(approval.requester.label)\(agent) on \(approval.connection), database \(approval.database)"))
         for line in Output.safe(approval.text, keepingLines: true).split(separator: "\n") { Output.line("    " + line) }
         Output.line("  rules: " + Output.safe(approval.rules.joined(separator: ", ")))
-        Output.line("  \(approval.approvals.count) of \(approval.count) by " + Output.safe(approval.groups.joined(separator: ", ")) + ", until \(approval.expires)")
+        Output.line(
+            "  \(approval.approvals.count) of \(approval.count) by "
+                + Output.safe(approval.groups.joined(separator: ", ")) + ", until \(approval.expires)")
         if approval.state == "pending" { Output.line("  approve with: sallyport approve \(approval.id)") }
     }
 }
@@ -33,10 +38,14 @@ struct DeciderOptions: ParsableArguments {
     @OptionGroup var source: SourceOptions
     @Argument(help: "The approval's id.") var id: String
     @Option(help: "Who decides (with --config; default: your user name).") var subject: String?
-    @Option(name: .customLong("group"), help: "A group of who decides (with --config; default: those that may approve this).") var groups: [String] = []
+    @Option(
+        name: .customLong("group"),
+        help: "A group of who decides (with --config; default: those that may approve this).") var groups: [String] = []
 
     func decide(_ decision: String, reason: String?) async throws {
-        guard let id = RecordID(id) else { throw CommandFailure.usage("\(Output.safe(id)) is no approval id; see: sallyport approvals") }
+        guard let id = RecordID(id) else {
+            throw CommandFailure.usage("\(Output.safe(id)) is no approval id; see: sallyport approvals")
+        }
         var groups = self.groups
         if groups.isEmpty, source.url == nil {
             groups = try await Source.act(source, token: Source.operatorRequest) { client in
@@ -45,16 +54,19 @@ struct DeciderOptions: ParsableArguments {
         }
         let approval = try await Source.act(source) { [groups] _ in
             EmbeddedIssuer.Request(
-                subject: subject ?? Source.operatorName, groups: groups, audience: TokenVerifier.approvalAudience, ttl: 60)
+                subject: subject ?? Source.operatorName, groups: groups, audience: TokenVerifier.approvalAudience,
+                ttl: 60)
         } _: { client in
             try await client.post(
-                "/api/v1/approvals/\(id)/\(decision)", reason.map { ["reason": .string($0)] } ?? [:], as: ApprovalView.self)
+                "/api/v1/approvals/\(id)/\(decision)", reason.map { ["reason": .string($0)] } ?? [:],
+                as: ApprovalView.self)
         }
         if source.json { return Output.line(String(decoding: ConsoleJSON.encode(approval), as: UTF8.self)) }
         let missing = approval.count - approval.approvals.count
         Output.line(
             approval.state == "pending"
-                ? "Approval \(approval.id): your yes is counted, \(missing) more needed." : "Approval \(approval.id) is \(shown(approval.state)).")
+                ? "Approval \(approval.id): your yes is counted, \(missing) more needed."
+                : "Approval \(approval.id) is \(shown(approval.state)).")
     }
 
     /// A grant is used up in the moment in which it is given.

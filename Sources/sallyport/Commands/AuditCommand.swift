@@ -10,7 +10,8 @@ struct Audit: AsyncParsableCommand {
     struct Export: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Write the record, content included, as JSON lines: one entry a line, in the order of the log.",
-            discussion: "Reads the data folder, also while the gateway runs. Whoever can do that can read everything recorded.")
+            discussion:
+                "Reads the data folder, also while the gateway runs. Whoever can do that can read everything recorded.")
 
         @OptionGroup var file: ConfigOption
         @Flag(name: .long, help: "JSON lines; the only form there is.") var json = false
@@ -18,7 +19,9 @@ struct Audit: AsyncParsableCommand {
 
         func run() async throws {
             let wanted = try session.map { text in
-                guard let id = RecordID(text) else { throw CommandFailure.usage("\(Output.safe(text)) is no session id; see: sallyport sessions") }
+                guard let id = RecordID(text) else {
+                    throw CommandFailure.usage("\(Output.safe(text)) is no session id; see: sallyport sessions")
+                }
                 return id
             }
             let trail = try LocalTrail.open(try file.load())

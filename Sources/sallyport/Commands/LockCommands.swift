@@ -22,7 +22,8 @@ struct Locks: AsyncParsableCommand {
 
 struct LockCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "lock", abstract: "Shut out a principal, agent, run or connection: its sessions end now, and none begins.")
+        commandName: "lock",
+        abstract: "Shut out a principal, agent, run or connection: its sessions end now, and none begins.")
 
     @OptionGroup var source: SourceOptions
     @Option(help: "Subject of the principal.") var principal: String?
@@ -54,7 +55,9 @@ struct Unlock: AsyncParsableCommand {
     @Argument(help: "The lock's id, from: sallyport locks") var id: String
 
     func run() async throws {
-        guard let id = RecordID(id) else { throw CommandFailure.usage("\(Output.safe(id)) is no lock id; see: sallyport locks") }
+        guard let id = RecordID(id) else {
+            throw CommandFailure.usage("\(Output.safe(id)) is no lock id; see: sallyport locks")
+        }
         try await Source.act(source, token: Source.operatorRequest) { client in
             try await client.delete("/api/v1/locks/\(id)")
         }

@@ -12,7 +12,9 @@ struct Replay: AsyncParsableCommand {
     @Option(help: "Rows shown of each answer.") var rows = 20
 
     func run() async throws {
-        guard let session = RecordID(id) else { throw CommandFailure.usage("\(Output.safe(id)) is no session id; see: sallyport sessions") }
+        guard let session = RecordID(id) else {
+            throw CommandFailure.usage("\(Output.safe(id)) is no session id; see: sallyport sessions")
+        }
         let recording = try await Source.read(source) { source in
             switch source {
             case .api(let client): try await Self.fetch(session, client)

@@ -24,7 +24,8 @@ struct Sessions: AsyncParsableCommand {
                 try await client.all(
                     "/api/v1/sessions",
                     [
-                        ("principal", principal), ("agent", agent), ("run", agentRun), ("connection", connection), ("outcome", outcome),
+                        ("principal", principal), ("agent", agent), ("run", agentRun), ("connection", connection),
+                        ("outcome", outcome),
                         ("q", query), ("since", since), ("until", until), ("limit", String(min(limit, 500))),
                     ], most: limit, of: SessionView.self)
             case .folder(let configuration):
@@ -37,7 +38,8 @@ struct Sessions: AsyncParsableCommand {
             ["SESSION", "OPENED", "WHO", "AGENT", "CONNECTION", "COMMANDS", "BLOCKED", "HELD", "STATE"],
             sessions.map { session in
                 [
-                    session.id, String(session.opened.prefix(19)) + "Z", session.principal?.label ?? "-", session.agent?.name ?? "-",
+                    session.id, String(session.opened.prefix(19)) + "Z", session.principal?.label ?? "-",
+                    session.agent?.name ?? "-",
                     session.connection, String(session.commands), String(session.blocked), String(session.held),
                     session.state + (session.reason.map { " (" + $0 + ")" } ?? ""),
                 ]

@@ -13,14 +13,22 @@ struct TimelineText {
         fact("who", who)
         if let agent = session.agent {
             let parts = [
-                agent.name, agent.model.map { "model " + $0 }, agent.run.map { "run " + $0 }, agent.purpose.map { "for: " + $0 },
+                agent.name, agent.model.map { "model " + $0 }, agent.run.map { "run " + $0 },
+                agent.purpose.map { "for: " + $0 },
                 agent.onBehalfOf.map { "on behalf of " + $0 }, agent.trust,
             ]
             fact("agent", parts.compactMap(\.self).joined(separator: ", "))
         }
-        fact("to", [session.connection, session.database.map { "database " + $0 }, session.role.map { "as " + $0 }].compactMap(\.self).joined(separator: ", "))
+        fact(
+            "to",
+            [session.connection, session.database.map { "database " + $0 }, session.role.map { "as " + $0 }].compactMap(
+                \.self
+            ).joined(separator: ", "))
         fact("from", session.clientAddress ?? "-")
-        fact("when", session.opened + (session.closed.map { " to " + $0 } ?? "") + ", " + session.state + (session.reason.map { " (" + $0 + ")" } ?? ""))
+        fact(
+            "when",
+            session.opened + (session.closed.map { " to " + $0 } ?? "") + ", " + session.state
+                + (session.reason.map { " (" + $0 + ")" } ?? ""))
         if let durability = session.durability { fact("durability", durability) }
         for exchange in recording.exchanges { print(exchange) }
     }
@@ -37,11 +45,15 @@ struct TimelineText {
         Output.line(head)
         if let text = exchange.text { block(text) }
         if let parameters = exchange.parameters, !parameters.isEmpty {
-            let shown = parameters.enumerated().map { "$\($0.offset + 1) = " + ($0.element.map { "'" + short($0) + "'" } ?? "NULL") }
+            let shown = parameters.enumerated().map {
+                "$\($0.offset + 1) = " + ($0.element.map { "'" + short($0) + "'" } ?? "NULL")
+            }
             Output.line("    " + Output.styled("with ", .faint) + shown.joined(separator: ", "))
         }
         if let approval = exchange.approval { print(approval, exchange) }
-        if let text = exchange.substituted { Output.line("    " + Output.styled("sent in its place: ", .faint) + short(text)) }
+        if let text = exchange.substituted {
+            Output.line("    " + Output.styled("sent in its place: ", .faint) + short(text))
+        }
         if let input = exchange.input { Output.line("    " + Output.styled("input: ", .faint) + short(input)) }
         if let answer = exchange.answer { print(answer) }
         if let outcome = exchange.outcome { print(outcome, exchange) }
@@ -61,7 +73,10 @@ struct TimelineText {
     }
 
     private func print(_ approval: ExchangeView.Approval, _ exchange: ExchangeView) {
-        let parts = [approval.approver.map { "decided by " + $0.label }, approval.id.map { "approval " + $0 }, approval.reason.map { "reason: " + $0 }]
+        let parts = [
+            approval.approver.map { "decided by " + $0.label }, approval.id.map { "approval " + $0 },
+            approval.reason.map { "reason: " + $0 },
+        ]
         let text = parts.compactMap(\.self).joined(separator: ", ")
         if !text.isEmpty { Output.line("    " + Output.safe(text)) }
     }
@@ -73,10 +88,16 @@ struct TimelineText {
             let columns = result.columns.isEmpty ? result.rows[0].indices.map { "column \($0 + 1)" } : result.columns
             let shown = result.rows.prefix(rows).map { $0.map { $0.map(short) ?? "NULL" } }
             Output.table(columns.map { short($0) }, Array(shown), indent: "    ")
-            if result.rows.count > rows { Output.line("    " + Output.styled("... and \(result.rows.count - rows) more rows (--rows)", .faint)) }
+            if result.rows.count > rows {
+                Output.line("    " + Output.styled("... and \(result.rows.count - rows) more rows (--rows)", .faint))
+            }
         }
-        for line in (answer.copy ?? []).prefix(rows) { Output.line("    " + Output.styled("copied: ", .faint) + short(line)) }
-        if answer.isTruncated { Output.line("    " + Output.styled("(the recorded answer is longer than what is shown)", .faint)) }
+        for line in (answer.copy ?? []).prefix(rows) {
+            Output.line("    " + Output.styled("copied: ", .faint) + short(line))
+        }
+        if answer.isTruncated {
+            Output.line("    " + Output.styled("(the recorded answer is longer than what is shown)", .faint))
+        }
     }
 
     private func print(_ outcome: ExchangeView.Outcome, _ exchange: ExchangeView) {
@@ -88,12 +109,18 @@ struct TimelineText {
         if let rows = exchange.rows { facts.append(rows == 1 ? "1 row" : "\(rows) rows") }
         if let bytes = exchange.bytesOut { facts.append("\(bytes) bytes") }
         if let micros = exchange.durationMicros { facts.append(Self.time(micros)) }
-        if let micros = exchange.waitMicros, micros > 100_000 { facts.append("of it \(Self.time(micros)) before it was forwarded") }
-        Output.line("    => " + text + (facts.isEmpty ? "" : Output.styled("  (" + facts.joined(separator: ", ") + ")", .faint)))
+        if let micros = exchange.waitMicros, micros > 100_000 {
+            facts.append("of it \(Self.time(micros)) before it was forwarded")
+        }
+        Output.line(
+            "    => " + text + (facts.isEmpty ? "" : Output.styled("  (" + facts.joined(separator: ", ") + ")", .faint))
+        )
     }
 
     private static func time(_ micros: Int) -> String {
-        micros < 1_000_000 ? "\(micros / 1000).\(String(micros % 1000 / 100)) ms" : "\(micros / 1_000_000).\(micros % 1_000_000 / 100_000) s"
+        micros < 1_000_000
+            ? "\(micros / 1000).\(String(micros % 1000 / 100)) ms"
+            : "\(micros / 1_000_000).\(micros % 1_000_000 / 100_000) s"
     }
 
     private func block(_ text: String) {

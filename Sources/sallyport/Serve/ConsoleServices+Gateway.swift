@@ -10,10 +10,13 @@ extension ConsoleServices {
     /// The console's view of a running gateway.
     static func of(_ gateway: Gateway) throws(GatewayError) -> ConsoleServices {
         guard let trail = LocalTrail.of(gateway) else {
-            throw GatewayError(GatewayError.Code("console.index"), "The console needs the search index, which this store does not keep.")
+            throw GatewayError(
+                GatewayError.Code("console.index"),
+                "The console needs the search index, which this store does not keep.")
         }
         return ConsoleServices(
-            verifier: gateway.verifier, tickets: gateway.tickets, locks: gateway.locks.registry, roles: gateway.configuration.roles,
+            verifier: gateway.verifier, tickets: gateway.tickets, locks: gateway.locks.registry,
+            roles: gateway.configuration.roles,
             connections: gateway.configuration.connections, trail: trail,
             unreadiness: { gateway.problem.map { [$0.message] } ?? [] },
             metrics: { metrics(of: gateway) },
@@ -30,16 +33,23 @@ extension ConsoleServices {
         let store = gateway.store.counters
         var metrics = gateway.metrics.all.map { Metric($0.name, $0.help, .counter, Double($0.value)) }
         metrics.append(Metric("sallyport_sessions_open", "Sessions open now.", .gauge, Double(gateway.sessions.count)))
-        metrics.append(Metric("sallyport_ready", "1 while sessions are admitted.", .gauge, gateway.problem == nil ? 1 : 0))
         metrics.append(
-            Metric("sallyport_approvals_pending", "Commands that wait for approval.", .gauge, Double(gateway.approvals.list(.pending).count)))
+            Metric("sallyport_ready", "1 while sessions are admitted.", .gauge, gateway.problem == nil ? 1 : 0))
+        metrics.append(
+            Metric(
+                "sallyport_approvals_pending", "Commands that wait for approval.", .gauge,
+                Double(gateway.approvals.list(.pending).count)))
         metrics.append(Metric("sallyport_locks", "Locks that stand.", .gauge, Double(gateway.locks.registry.all.count)))
         metrics += [
             Metric("sallyport_ledger_entries_total", "Entries appended to the log.", .counter, Double(store.entries)),
             Metric("sallyport_ledger_bytes_total", "Bytes written to the log.", .counter, Double(store.bytes)),
             Metric("sallyport_ledger_syncs_total", "Syncs of the log.", .counter, Double(store.syncs)),
-            Metric("sallyport_ledger_sync_p50_seconds", "Median duration of a sync.", .gauge, Double(store.syncLatency.quantile(0.5)) / 1e9),
-            Metric("sallyport_ledger_sync_p99_seconds", "99th percentile of the duration of a sync.", .gauge, Double(store.syncLatency.quantile(0.99)) / 1e9),
+            Metric(
+                "sallyport_ledger_sync_p50_seconds", "Median duration of a sync.", .gauge,
+                Double(store.syncLatency.quantile(0.5)) / 1e9),
+            Metric(
+                "sallyport_ledger_sync_p99_seconds", "99th percentile of the duration of a sync.", .gauge,
+                Double(store.syncLatency.quantile(0.99)) / 1e9),
         ]
         return metrics
     }

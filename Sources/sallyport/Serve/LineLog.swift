@@ -27,7 +27,9 @@ struct LineLog: LogHandler {
         var chosen = Logger.Level.info
         if let level {
             guard let known = Logger.Level(rawValue: level.lowercased()) else {
-                throw .usage("SALLYPORT_LOG must be one of \(Logger.Level.allCases.map(\.rawValue).joined(separator: ", ")), not \(level).")
+                throw .usage(
+                    "SALLYPORT_LOG must be one of \(Logger.Level.allCases.map(\.rawValue).joined(separator: ", ")), not \(level)."
+                )
             }
             chosen = known
         }

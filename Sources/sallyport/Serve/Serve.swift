@@ -11,7 +11,8 @@ import UnixSignals
 struct Serve: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Run the gateway until SIGTERM or SIGINT.",
-        discussion: "Logs to standard error; SALLYPORT_LOG sets the level (trace, debug, info, notice, warning, error).")
+        discussion: "Logs to standard error; SALLYPORT_LOG sets the level (trace, debug, info, notice, warning, error)."
+    )
 
     @OptionGroup var file: ConfigOption
 
@@ -30,7 +31,8 @@ struct Serve: AsyncParsableCommand {
         if let endpoint = configuration.listen.console {
             do {
                 let console = try ConsoleServer(
-                    try .of(gateway), at: endpoint, certificate: ConsoleServer.certificate(of: configuration), logger: logger
+                    try .of(gateway), at: endpoint, certificate: ConsoleServer.certificate(of: configuration),
+                    logger: logger
                 ) { port in
                     let bound = Endpoint(host: endpoint.host, port: port)
                     Output.note("sallyport: ready (\((listening + ["console \(bound)"]).joined(separator: ", ")))")
@@ -45,7 +47,8 @@ struct Serve: AsyncParsableCommand {
         }
         do {
             try await ServiceGroup(
-                configuration: .init(services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: LineLog.quiet(logger))
+                configuration: .init(
+                    services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: LineLog.quiet(logger))
             ).run()
         } catch {
             await gateway.stop()
@@ -58,7 +61,9 @@ struct Serve: AsyncParsableCommand {
     static func warnings(_ configuration: Configuration) -> [String] {
         var warnings: [String] = []
         if configuration.durability == .relaxed {
-            warnings.append("durability: relaxed - up to 100 ms of acknowledged commands can be missing from the record after a power loss.")
+            warnings.append(
+                "durability: relaxed - up to 100 ms of acknowledged commands can be missing from the record after a power loss."
+            )
         }
         if configuration.tls == .off {
             warnings.append("tls: off - tokens and data cross the listeners in clear text. Only loopback is accepted.")

@@ -20,7 +20,9 @@ struct APIClient {
     static func with<Result>(
         _ base: String, token: String, authority: String? = nil, _ body: (APIClient) async throws -> Result
     ) async throws -> Result {
-        guard let url = URL(string: base), let scheme = url.scheme, scheme == "https" || scheme == "http", url.host != nil else {
+        guard let url = URL(string: base), let scheme = url.scheme, scheme == "https" || scheme == "http",
+            url.host != nil
+        else {
             throw CommandFailure.usage("--url must be like https://gateway.example.com:6090, not \(base).")
         }
         var configuration = HTTPClient.Configuration()
@@ -39,11 +41,15 @@ struct APIClient {
         return try outcome.get()
     }
 
-    func get<Value: Decodable>(_ path: String, _ query: [(String, String?)] = [], as type: Value.Type) async throws -> Value {
+    func get<Value: Decodable>(_ path: String, _ query: [(String, String?)] = [], as type: Value.Type) async throws
+        -> Value
+    {
         try decode(try await send("GET", path + Self.text(query)), as: type)
     }
 
-    func post<Value: Decodable>(_ path: String, _ members: [String: JSONValue], as type: Value.Type) async throws -> Value {
+    func post<Value: Decodable>(_ path: String, _ members: [String: JSONValue], as type: Value.Type) async throws
+        -> Value
+    {
         try decode(try await send("POST", path, JSONValue.object(members)), as: type)
     }
 
@@ -90,7 +96,8 @@ struct APIClient {
         do {
             return try ConsoleJSON.decode(type, from: bytes)
         } catch {
-            throw CommandFailure("The answer of \(base) is not what this version reads; is a gateway there, and of this version?")
+            throw CommandFailure(
+                "The answer of \(base) is not what this version reads; is a gateway there, and of this version?")
         }
     }
 
@@ -99,7 +106,9 @@ struct APIClient {
             var detail: String?
         }
         let detail = (try? ConsoleJSON.decode(Body.self, from: bytes))?.detail
-        return CommandFailure((detail.map { Output.safe($0) } ?? "The gateway answered with status \(status).") + (detail == nil ? "" : " (\(status))"))
+        return CommandFailure(
+            (detail.map { Output.safe($0) } ?? "The gateway answered with status \(status).")
+                + (detail == nil ? "" : " (\(status))"))
     }
 
     private static func text(_ query: [(String, String?)]) -> String {
@@ -118,6 +127,8 @@ struct Unreachable: Error {
     var cause: String
 
     var failure: CommandFailure {
-        CommandFailure("No gateway answers at \(base) (\(Output.safe(cause))). Is it running? Start it with: sallyport serve --config FILE")
+        CommandFailure(
+            "No gateway answers at \(base) (\(Output.safe(cause))). Is it running? Start it with: sallyport serve --config FILE"
+        )
     }
 }

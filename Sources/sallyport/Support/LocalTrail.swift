@@ -25,14 +25,17 @@ enum LocalTrail {
 
     /// Only the running gateway can write an entry.
     static func noteUnrecordedView() {
-        Output.note("note: the gateway's API was not asked, so the data folder is read directly and this view is not recorded.")
+        Output.note(
+            "note: the gateway's API was not asked, so the data folder is read directly and this view is not recorded.")
     }
 
     private static func decode(kind: String, answer: [UInt8]) -> AnswerView? {
         guard kind == "postgres" else { return nil }
         let recorded = RecordedAnswer.decode(answer)
         return AnswerView(
-            results: recorded.results.map { .init(columns: $0.columns.map(\.name), rows: $0.rows, tag: $0.tag) }, notices: recorded.notices,
-            error: recorded.error, copy: recorded.copyData.isEmpty ? nil : recorded.copyData, isTruncated: recorded.isTruncated)
+            results: recorded.results.map { .init(columns: $0.columns.map(\.name), rows: $0.rows, tag: $0.tag) },
+            notices: recorded.notices,
+            error: recorded.error, copy: recorded.copyData.isEmpty ? nil : recorded.copyData,
+            isTruncated: recorded.isTruncated)
     }
 }

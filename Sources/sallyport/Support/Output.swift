@@ -39,7 +39,9 @@ enum Output {
         }
         var done = 0
         while done < bytes.count {
-            let count = bytes.withUnsafeBytes { write(STDOUT_FILENO, $0.baseAddress?.advanced(by: done), $0.count - done) }
+            let count = bytes.withUnsafeBytes {
+                write(STDOUT_FILENO, $0.baseAddress?.advanced(by: done), $0.count - done)
+            }
             if count < 0, errno == EINTR { continue }
             // A reader that has gone (`| head`) wants no more.
             guard count > 0 else { return }
@@ -88,7 +90,9 @@ enum Output {
         func joined(_ row: [String]) -> String {
             var text = indent
             for (index, cell) in row.enumerated() {
-                text += index == row.count - 1 ? cell : cell + String(repeating: " ", count: max(0, widths[index] - cell.count) + 2)
+                text +=
+                    index == row.count - 1
+                    ? cell : cell + String(repeating: " ", count: max(0, widths[index] - cell.count) + 2)
             }
             return text
         }

@@ -39,7 +39,9 @@ enum Source {
             }
             let configuration = try options.file.load()
             guard let endpoint = configuration.listen.console else {
-                throw CommandFailure.usage("\(configuration.file) has no listen.console, where the gateway would take this. Add it, e.g. console: 127.0.0.1:6090.")
+                throw CommandFailure.usage(
+                    "\(configuration.file) has no listen.console, where the gateway would take this. Add it, e.g. console: 127.0.0.1:6090."
+                )
             }
             let token = try issuer(configuration).mint(try request(configuration))
             return try await local(configuration, endpoint, token, body)
@@ -63,7 +65,8 @@ enum Source {
     static func issuer(_ configuration: Configuration) throws -> EmbeddedIssuer {
         guard configuration.localIssuer else {
             throw CommandFailure.usage(
-                "The embedded issuer is off in \(configuration.file). Set identity.local: true, or use --url and --token with a token of your issuer.")
+                "The embedded issuer is off in \(configuration.file). Set identity.local: true, or use --url and --token with a token of your issuer."
+            )
         }
         do {
             return try EmbeddedIssuer(dataFolder: configuration.data)
@@ -80,7 +83,9 @@ enum Source {
         }
     }
 
-    private static func remote<Result>(_ url: String, _ token: String?, _ body: (Source) async throws -> Result) async throws -> Result {
+    private static func remote<Result>(_ url: String, _ token: String?, _ body: (Source) async throws -> Result)
+        async throws -> Result
+    {
         guard let token, !token.isEmpty else {
             throw CommandFailure.usage("--url needs a token: --token, or better SALLYPORT_TOKEN in the environment.")
         }
@@ -92,7 +97,8 @@ enum Source {
     }
 
     private static func local<Result>(
-        _ configuration: Configuration, _ endpoint: Endpoint, _ token: String, _ body: (APIClient) async throws -> Result
+        _ configuration: Configuration, _ endpoint: Endpoint, _ token: String,
+        _ body: (APIClient) async throws -> Result
     ) async throws -> Result {
         let certificate = ConsoleServer.certificate(of: configuration)
         // A wildcard is listened on everywhere, loopback included.

@@ -5,7 +5,10 @@ import GatewayCore
 
 /// The configuration file of a gateway on this machine.
 struct ConfigOption: ParsableArguments {
-    @Option(name: .long, help: ArgumentHelp("The gateway's configuration file (default: $SALLYPORT_CONFIG, else ./sallyport.yaml).", valueName: "file"))
+    @Option(
+        name: .long,
+        help: ArgumentHelp(
+            "The gateway's configuration file (default: $SALLYPORT_CONFIG, else ./sallyport.yaml).", valueName: "file"))
     var config: String?
 
     var path: String {
@@ -22,10 +25,16 @@ struct ConfigOption: ParsableArguments {
 struct SourceOptions: ParsableArguments {
     @OptionGroup var file: ConfigOption
 
-    @Option(name: .long, help: ArgumentHelp("The API of a gateway elsewhere, e.g. https://gateway.example.com:6090.", valueName: "url"))
+    @Option(
+        name: .long,
+        help: ArgumentHelp("The API of a gateway elsewhere, e.g. https://gateway.example.com:6090.", valueName: "url"))
     var url: String?
 
-    @Option(name: .long, help: ArgumentHelp("A token for --url (default: $SALLYPORT_TOKEN; better there, where others do not see it).", valueName: "token"))
+    @Option(
+        name: .long,
+        help: ArgumentHelp(
+            "A token for --url (default: $SALLYPORT_TOKEN; better there, where others do not see it).",
+            valueName: "token"))
     var token: String?
 
     @Flag(name: .long, help: "Print JSON.")
