@@ -1,4 +1,5 @@
 import Crypto
+import Glibc
 
 /// A commitment to one item of content: SHA-256(salt ‖ content), and how long the content is.
 package struct Commitment: Sendable, Hashable {
@@ -50,17 +51,10 @@ package struct RunningCommitment {
     }
 }
 
-/// `count` bytes of the system's randomness, for salts and nonces.
+/// `count` bytes of the system's randomness, for salts; asked for in one call.
 package func systemRandomBytes(_ count: Int) -> [UInt8] {
-    var generator = SystemRandomNumberGenerator()
-    return [UInt8](unsafeUninitializedCapacity: count) { buffer, used in
-        while used < count {
-            var word = generator.next()
-            repeat {
-                buffer.initializeElement(at: used, to: UInt8(truncatingIfNeeded: word))
-                word >>= 8
-                used += 1
-            } while used < count && used % 8 != 0
-        }
+    [UInt8](unsafeUninitializedCapacity: count) { buffer, used in
+        if let start = buffer.baseAddress { arc4random_buf(start, count) }
+        used = count
     }
 }

@@ -14,7 +14,7 @@ package struct StoreOptions: Sendable {
     /// Whether a search index is kept.
     package var keepsIndex: Bool
 
-    package init(vaultKey: SymmetricKey, segmentSize: Int = 64 << 20, watermark: UInt64 = 256 << 20, keepsIndex: Bool = true) {
+    package init(vaultKey: SymmetricKey, segmentSize: Int = 32 << 20, watermark: UInt64 = 256 << 20, keepsIndex: Bool = true) {
         self.vaultKey = vaultKey
         self.segmentSize = segmentSize
         self.watermark = watermark

@@ -19,7 +19,7 @@ package struct StorageFailure: Error, Sendable, CustomStringConvertible {
 /// An open file. Calls may come from any thread; a write and a sync may overlap.
 package protocol LogFile: AnyObject, Sendable {
     func size() throws(StorageFailure) -> UInt64
-    /// Makes room for `length` bytes, which read as zeros.
+    /// Makes room for `length` bytes in a new file, which read as zeros; may take a while.
     func preallocate(_ length: UInt64) throws(StorageFailure)
     /// Writes all of `bytes` or throws.
     func write(_ bytes: UnsafeRawBufferPointer, at offset: UInt64) throws(StorageFailure)

@@ -5,7 +5,7 @@ import Synchronization
 
 /// The write-ahead log's writing end: records from all threads are gathered in one buffer; one thread writes and syncs a batch.
 ///
-/// Lock order: files before state. Observers run without a lock held.
+/// Lock order: files, spare, state. Observers run without a lock held.
 final class LogWriter: Sendable {
     /// What appenders touch, for some ten nanoseconds each.
     struct State {
@@ -41,7 +41,6 @@ final class LogWriter: Sendable {
         var first: UInt64
         var used: UInt64 = 0
         var capacity: UInt64
-        var next: (file: any LogFile, number: UInt64)?
         /// Full segments with bytes that are not synced yet.
         var unsynced: [any LogFile] = []
         var keyFile: any LogFile
@@ -49,15 +48,26 @@ final class LogWriter: Sendable {
         var hasUnsyncedKeys = false
     }
 
+    /// The segment after the one being written. Its lock is held while one is made, so that none is made twice.
+    struct Spare {
+        /// Number of the newest segment there is.
+        var number: UInt64
+        /// Set when that segment is not in use yet.
+        var file: (any LogFile)?
+    }
+
     /// How long written bytes may stay unsynced.
     static let laziestSync = DispatchTimeInterval.milliseconds(100)
 
     let state: Mutex<State>
     private let files: Mutex<Files>
+    private let spare: Mutex<Spare>
     private let storage: any LogStorage
     private let segmentSize: UInt64
     private let wake = DispatchSemaphore(value: 0)
     private let ended = DispatchSemaphore(value: 0)
+    /// The making of a next segment, beside the writing thread.
+    private let preparation = DispatchGroup()
 
     init(
         storage: any LogStorage, segmentSize: UInt64, number: UInt64, position: UInt64, keyFile: any LogFile, keySlots: UInt64
@@ -73,6 +83,7 @@ final class LogWriter: Sendable {
             Files(
                 current: first, number: number, first: position, capacity: segmentSize - UInt64(SegmentHeader.length),
                 keyFile: keyFile, keyOffset: keySlots * UInt64(KeyStore.slotLength)))
+        spare = Mutex(Spare(number: number))
         prepareNext()
     }
 
@@ -147,8 +158,8 @@ final class LogWriter: Sendable {
             } catch {
                 break
             }
-            prepareNext()
             if isClosing { break }
+            prepareNextAside()
         }
         ended.signal()
     }
@@ -267,18 +278,12 @@ final class LogWriter: Sendable {
     private func roll(_ files: inout Files, at position: UInt64, need: UInt64) throws(StorageFailure) {
         let number = files.number + 1
         let minimum = need + UInt64(SegmentHeader.length)
-        var file: any LogFile
         var size = segmentSize
-        if let next = files.next, next.number == number {
-            file = next.file
-        } else {
-            file = try Self.create(number, size: segmentSize, in: storage)
-        }
+        let file = try takeSpare()
         if minimum > size {
             size = minimum
             try file.preallocate(size)
         }
-        files.next = nil
         files.unsynced.append(files.current)
         try file.write(SegmentHeader.encode(number: number, first: position), at: 0)
         files.current = file
@@ -339,22 +344,49 @@ final class LogWriter: Sendable {
         return first
     }
 
+    /// The next segment: made ahead, or now. Waits for one that is being made.
+    private func takeSpare() throws(StorageFailure) -> any LogFile {
+        try spare.withLock { (spare) throws(StorageFailure) in
+            if let file = spare.file {
+                spare.file = nil
+                return file
+            }
+            let file = try Self.create(spare.number + 1, size: segmentSize, in: storage)
+            spare.number += 1
+            return file
+        }
+    }
+
+    /// On the writing thread: at most one preparation runs at a time.
+    private func prepareNextAside() {
+        guard preparation.wait(timeout: .now()) == .success, spare.withLock({ $0.file == nil }) else { return }
+        preparation.enter()
+        do throws(GatewayError) {
+            try Thread.start {
+                self.prepareNext()
+                self.preparation.leave()
+            }
+        } catch {
+            preparation.leave()
+        }
+    }
+
     /// Makes the next segment ahead of its need. Its failure stops no one yet: the present segment still has room.
     private func prepareNext() {
-        let wanted: UInt64? = files.withLock { $0.next == nil ? $0.number + 1 : nil }
-        guard let wanted, state.withLock({ $0.failure == nil && !$0.isClosing }) else { return }
-        do throws(StorageFailure) {
-            let file = try Self.create(wanted, size: segmentSize, in: storage)
-            files.withLock { files in
-                if files.number + 1 == wanted, files.next == nil { files.next = (file, wanted) }
+        guard state.withLock({ $0.failure == nil && !$0.isClosing }) else { return }
+        let problem: GatewayError? = spare.withLock { spare in
+            guard spare.file == nil else { return nil }
+            do throws(StorageFailure) {
+                spare.file = try Self.create(spare.number + 1, size: segmentSize, in: storage)
+                spare.number += 1
+                return nil
+            } catch {
+                return GatewayError(
+                    error.isDiskFull ? .diskFull : .logFailed, "No room can be reserved for the audit log; free space on its disk.",
+                    cause: error)
             }
-            state.withLock { $0.spareProblem = nil }
-        } catch {
-            let problem = GatewayError(
-                error.isDiskFull ? .diskFull : .logFailed, "No room can be reserved for the audit log; free space on its disk.",
-                cause: error)
-            state.withLock { $0.spareProblem = problem }
         }
+        state.withLock { $0.spareProblem = problem }
     }
 
     static func clock() -> UInt64 {
@@ -372,11 +404,13 @@ final class LogWriter: Sendable {
         guard isFirst else { return }
         wake.signal()
         ended.wait()
+        preparation.wait()
         guard state.withLock({ $0.failure == nil }) else { return }
         files.withLock { files in
             // Only tidiness: a start after a crash does without.
             try? files.current.truncate(UInt64(SegmentHeader.length) + files.used)
-            if let next = files.next { try? storage.remove("wal/" + SegmentHeader.name(next.number)) }
+            let unused = spare.withLock { $0.file == nil ? nil : $0.number }
+            if let unused { try? storage.remove("wal/" + SegmentHeader.name(unused)) }
         }
     }
 

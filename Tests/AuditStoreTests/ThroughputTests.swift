@@ -7,7 +7,8 @@ import Testing
 @Suite(.serialized) struct ThroughputTests {
     /// `count` clients at once, each waiting for its command's and its outcome's sync.
     private func run(clients: Int, exchanges: Int) async throws -> (store: StoreCounters, time: Duration) {
-        let store = try openStore(Folder(), segmentSize: 16 << 20, keepsIndex: false)
+        let folder = try Folder()
+        let store = try openStore(folder, segmentSize: 16 << 20, keepsIndex: false)
         defer { store.close() }
         let time = try await ContinuousClock().measure {
             try await withThrowingTaskGroup(of: Void.self) { group in
@@ -43,10 +44,11 @@ import Testing
     }
 
     @Test func recordingCosts() throws {
-        let store = try openStore(Folder(), SimulatedStorage(), segmentSize: 64 << 20, keepsIndex: false)
+        let folder = try Folder()
+        let store = try openStore(folder, segmentSize: 64 << 20, keepsIndex: false)
         defer { store.close() }
         let recorder = try store.makeRecorder(newContext())
-        let rounds = 5000
+        let rounds = 10_000
         let answer = [UInt8](repeating: 1, count: 100)
         let time = try ContinuousClock().measure {
             for number in 1...UInt64(rounds) {
