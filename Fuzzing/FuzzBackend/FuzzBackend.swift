@@ -39,7 +39,8 @@ private func answer(_ request: LookupRequest) -> LookupAnswer {
     guard case .columns(let references) = request, references.count < 3 else { return LookupAnswer(columns: nil) }
     return LookupAnswer(
         columns: references.map { _ in
-            LookupAnswer.Column(name: "email", origins: [.column(schema: "public", table: "customers", column: "email")], type: 25)
+            LookupAnswer.Column(
+                name: "email", origins: [.column(schema: "public", table: "customers", column: "email")], type: 25)
         })
 }
 
@@ -50,8 +51,10 @@ private func terms(isMasked: Bool) -> SessionTerms {
     }
     return SessionTerms(
         context: SessionContext(
-            session: RecordID(high: 1, low: 1), principal: nil, connection: "c", kind: "postgres", clientAddress: "127.0.0.1:1"),
-        database: "d", targetUser: "app", masks: MaskSet(rules: rules, key: MaskKey(bytes: [1])), cancelKey: (1, [1, 2, 3, 4]),
+            session: RecordID(high: 1, low: 1), principal: nil, connection: "c", kind: "postgres",
+            clientAddress: "127.0.0.1:1"),
+        database: "d", targetUser: "app", masks: MaskSet(rules: rules, key: MaskKey(bytes: [1])),
+        cancelKey: (1, [1, 2, 3, 4]),
         durability: .command, limits: SessionLimits(), targetTLS: .disable)
 }
 

@@ -83,11 +83,15 @@ private struct FuzzedSession {
 
     private static func terms(isMasked: Bool) -> SessionTerms {
         var rules: [MaskRule] = []
-        if isMasked, let column = ColumnPattern("email") { rules = [MaskRule(columns: [column]), MaskRule(detect: [.email])] }
+        if isMasked, let column = ColumnPattern("email") {
+            rules = [MaskRule(columns: [column]), MaskRule(detect: [.email])]
+        }
         return SessionTerms(
             context: SessionContext(
-                session: RecordID(high: 1, low: 1), principal: nil, connection: "c", kind: "postgres", clientAddress: "127.0.0.1:1"),
-            database: "d", targetUser: "app", masks: MaskSet(rules: rules, key: MaskKey(bytes: [1])), cancelKey: (1, [1, 2, 3, 4]),
+                session: RecordID(high: 1, low: 1), principal: nil, connection: "c", kind: "postgres",
+                clientAddress: "127.0.0.1:1"),
+            database: "d", targetUser: "app", masks: MaskSet(rules: rules, key: MaskKey(bytes: [1])),
+            cancelKey: (1, [1, 2, 3, 4]),
             durability: .command, limits: SessionLimits(), targetTLS: .disable)
     }
 }

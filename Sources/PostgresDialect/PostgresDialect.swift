@@ -67,7 +67,8 @@ package struct PostgresDialect: Dialect {
         while let frame = try nextFrame() {
             switch frame {
             case .startup(let packet):
-                guard let event = try clientSignIn.take(packet: packet, isAlone: !client.hasBytes, settings: settings) else { continue }
+                guard let event = try clientSignIn.take(packet: packet, isAlone: !client.hasBytes, settings: settings)
+                else { continue }
                 if clientSignIn.expectsPassword { client.phase = .password }
                 events.append(event)
                 if clientSignIn.isDone || clientSignIn.isInHandshake { return }
@@ -135,7 +136,8 @@ package struct PostgresDialect: Dialect {
         }
         while !targetSignIn.isDone, let header = try Self.header(target.bytes) {
             guard header.total <= Self.signInMessageLimit else {
-                throw DialectFault(.target, "08P01", "The target sent an oversized message while the gateway signed in.")
+                throw DialectFault(
+                    .target, "08P01", "The target sent an oversized message while the gateway signed in.")
             }
             guard let message = target.bytes.readSlice(length: header.total) else { return }
             switch try targetSignIn.take(header.type, message) {

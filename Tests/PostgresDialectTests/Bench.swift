@@ -48,11 +48,15 @@ struct Bench {
         return bench
     }
 
-    static func terms(masks: [MaskRule] = [], limits: SessionLimits = SessionLimits(), tls: TargetTLS = .disable) -> SessionTerms {
+    static func terms(masks: [MaskRule] = [], limits: SessionLimits = SessionLimits(), tls: TargetTLS = .disable)
+        -> SessionTerms
+    {
         SessionTerms(
             context: SessionContext(
-                session: RecordID(high: 1, low: 1), principal: nil, connection: "orders", kind: "postgres", clientAddress: "127.0.0.1:1"),
-            database: "shop", targetUser: "app", masks: MaskSet(rules: masks, key: MaskKey(bytes: Array(repeating: 7, count: 32))),
+                session: RecordID(high: 1, low: 1), principal: nil, connection: "orders", kind: "postgres",
+                clientAddress: "127.0.0.1:1"),
+            database: "shop", targetUser: "app",
+            masks: MaskSet(rules: masks, key: MaskKey(bytes: Array(repeating: 7, count: 32))),
             cancelKey: (4242, [9, 9, 9, 9]), durability: .command, limits: limits, targetTLS: tls)
     }
 
@@ -77,7 +81,10 @@ struct Bench {
             let assessment = dialect.assess(command, analysis: analysis)
             assessments.append(assessment)
             var refusal = assessment.refusal
-            if !assessment.isDecided, String(decoding: assessment.subject.text, as: UTF8.self).contains(blockedWord) || assessment.subject.notUnderstood != nil {
+            if !assessment.isDecided,
+                String(decoding: assessment.subject.text, as: UTF8.self).contains(blockedWord)
+                    || assessment.subject.notUnderstood != nil
+            {
                 refusal = refusal ?? Refusal(message: "not here", hint: "ask")
             }
             if let refusal {

@@ -10,7 +10,9 @@ import Testing
         var bench = try Bench.signedIn()
         try await bench.client(FakeClient.query("SELECT 1"))
         #expect(bench.toTarget == FakeClient.query("SELECT 1"))
-        let answer = FakeTarget.rowDescription("a") + FakeTarget.row("1") + FakeTarget.row("2") + FakeTarget.complete("SELECT 2") + FakeTarget.ready()
+        let answer =
+            FakeTarget.rowDescription("a") + FakeTarget.row("1") + FakeTarget.row("2") + FakeTarget.complete("SELECT 2")
+            + FakeTarget.ready()
         try bench.target(answer)
         #expect(bench.log == ["chunk 1 TDD 2", "outcome 1 success CZ"])
         #expect(bench.toClient == answer)
@@ -23,8 +25,11 @@ import Testing
         try bench.target(FakeTarget.parseComplete + FakeTarget.ready())
         #expect(bench.log == ["outcome 1 success 1", "pass Z"] || bench.log == ["outcome 1 success 1Z"])
         bench.clear()
-        try await bench.client(FakeClient.bind("s", [Array("1".utf8)]) + FakeClient.describe() + FakeClient.execute() + FakeClient.sync)
-        let answer = FakeTarget.bindComplete + FakeTarget.rowDescription("a") + FakeTarget.row("1") + FakeTarget.complete("SELECT 1") + FakeTarget.ready()
+        try await bench.client(
+            FakeClient.bind("s", [Array("1".utf8)]) + FakeClient.describe() + FakeClient.execute() + FakeClient.sync)
+        let answer =
+            FakeTarget.bindComplete + FakeTarget.rowDescription("a") + FakeTarget.row("1")
+            + FakeTarget.complete("SELECT 1") + FakeTarget.ready()
         try bench.target(answer)
         #expect(bench.eventCount == 2)
         #expect(bench.log == ["chunk 2 2TD 1", "outcome 2 success CZ"])
@@ -35,8 +40,12 @@ import Testing
     @Test func closingBytesOfSeveralStatementsBeginAtTheLast() async throws {
         var bench = try Bench.signedIn()
         try await bench.client(FakeClient.query("INSERT INTO t VALUES (1); SELECT 1"))
-        try bench.target(FakeTarget.complete("INSERT 0 1"), FakeTarget.rowDescription("a") + FakeTarget.row("1"), FakeTarget.complete("SELECT 1"), FakeTarget.ready())
-        #expect(bench.log == ["chunk 1 CTD 1", "outcome 1 success CZ"] || bench.log == ["chunk 1 CT 0", "chunk 1 D 1", "outcome 1 success CZ"])
+        try bench.target(
+            FakeTarget.complete("INSERT 0 1"), FakeTarget.rowDescription("a") + FakeTarget.row("1"),
+            FakeTarget.complete("SELECT 1"), FakeTarget.ready())
+        #expect(
+            bench.log == ["chunk 1 CTD 1", "outcome 1 success CZ"]
+                || bench.log == ["chunk 1 CT 0", "chunk 1 D 1", "outcome 1 success CZ"])
         #expect(bench.outcomes[1]?.rows == 2)
     }
 
@@ -59,8 +68,12 @@ import Testing
 
     @Test func suspendedPortalContinuesUnderItsOwnNumber() async throws {
         var bench = try Bench.signedIn()
-        try await bench.client(FakeClient.parse("SELECT 1"), FakeClient.bind(portal: "p"), FakeClient.execute("p", rows: 1), FakeClient.sync)
-        try bench.target(FakeTarget.parseComplete + FakeTarget.bindComplete + FakeTarget.row("1") + FakeTarget.suspended + FakeTarget.ready(.inTransaction))
+        try await bench.client(
+            FakeClient.parse("SELECT 1"), FakeClient.bind(portal: "p"), FakeClient.execute("p", rows: 1),
+            FakeClient.sync)
+        try bench.target(
+            FakeTarget.parseComplete + FakeTarget.bindComplete + FakeTarget.row("1") + FakeTarget.suspended
+                + FakeTarget.ready(.inTransaction))
         #expect(bench.outcomes[2]?.kind == .suspended)
         try await bench.client(FakeClient.execute("p", rows: 1), FakeClient.sync)
         #expect(bench.assessments.last?.isDecided == true)
@@ -72,9 +85,12 @@ import Testing
     @Test func errorInAPipelineSkipsToSync() async throws {
         var bench = try Bench.signedIn()
         try await bench.client(
-            FakeClient.parse("SELECT 1/0"), FakeClient.bind(), FakeClient.execute(), FakeClient.parse("SELECT 2", "b"), FakeClient.bind("b"),
+            FakeClient.parse("SELECT 1/0"), FakeClient.bind(), FakeClient.execute(), FakeClient.parse("SELECT 2", "b"),
+            FakeClient.bind("b"),
             FakeClient.execute(), FakeClient.sync, FakeClient.parse("SELECT 3", "c"), FakeClient.sync)
-        try bench.target(FakeTarget.parseComplete + FakeTarget.bindComplete + FakeTarget.error("22012", "division by zero") + FakeTarget.ready())
+        try bench.target(
+            FakeTarget.parseComplete + FakeTarget.bindComplete + FakeTarget.error("22012", "division by zero")
+                + FakeTarget.ready())
         #expect(bench.outcomes[2]?.kind == .error)
         #expect(bench.outcomes[3]?.kind == .skipped)
         #expect(bench.outcomes[4]?.kind == .skipped)
@@ -104,7 +120,8 @@ import Testing
 
     @Test(arguments: [
         "SET standard_conforming_strings = off", "SET client_encoding = 'SJIS'", "SET NAMES 'BIG5'", "SET ROLE admin",
-        "SET SESSION AUTHORIZATION postgres", "SELECT set_config('role', 'admin', false)", "SELECT set_config(x, y, false) FROM t",
+        "SET SESSION AUTHORIZATION postgres", "SELECT set_config('role', 'admin', false)",
+        "SELECT set_config(x, y, false) FROM t",
     ])
     func refusedSettings(_ text: String) async throws {
         var bench = try Bench.signedIn()
@@ -113,7 +130,10 @@ import Testing
         #expect(bench.toTarget.readableBytes == 0)
     }
 
-    @Test(arguments: ["SET client_encoding = 'UTF8'", "SET search_path = a", "RESET ALL", "SET ROLE NONE", "SET standard_conforming_strings = on"])
+    @Test(arguments: [
+        "SET client_encoding = 'UTF8'", "SET search_path = a", "RESET ALL", "SET ROLE NONE",
+        "SET standard_conforming_strings = on",
+    ])
     func allowedSettings(_ text: String) async throws {
         var bench = try Bench.signedIn()
         try await bench.client(FakeClient.query(text))
@@ -136,6 +156,8 @@ import Testing
 
     @Test func cancelRequestUsesTheTargetsKey() throws {
         let bench = try Bench.signedIn()
-        #expect(try bench.dialect.cancelRequest.map { try StartupPacket($0) } == .cancelRequest(key: [0, 0, 0, 77, 1, 2, 3, 4]))
+        #expect(
+            try bench.dialect.cancelRequest.map { try StartupPacket($0) }
+                == .cancelRequest(key: [0, 0, 0, 77, 1, 2, 3, 4]))
     }
 }

@@ -27,15 +27,20 @@ enum FakeTarget {
         message(BackendType.commandComplete) { $0.writeCString(tag.utf8) }
     }
 
-    static func error(_ code: String, _ message: String, severity: String = "ERROR", detail: String? = nil, table: String? = nil) -> ByteBuffer {
+    static func error(
+        _ code: String, _ message: String, severity: String = "ERROR", detail: String? = nil, table: String? = nil
+    ) -> ByteBuffer {
         notice(code, message, type: BackendType.error, severity: severity, detail: detail, table: table)
     }
 
     static func notice(
-        _ code: String, _ text: String, type: UInt8 = BackendType.notice, severity: String = "NOTICE", detail: String? = nil, table: String? = nil
+        _ code: String, _ text: String, type: UInt8 = BackendType.notice, severity: String = "NOTICE",
+        detail: String? = nil, table: String? = nil
     ) -> ByteBuffer {
         message(type) { body in
-            for (field, value) in [("S", severity), ("V", severity), ("C", code), ("M", text), ("D", detail), ("t", table)] {
+            for (field, value) in [
+                ("S", severity), ("V", severity), ("C", code), ("M", text), ("D", detail), ("t", table),
+            ] {
                 guard let value else { continue }
                 body.writeString(field)
                 body.writeCString(value.utf8)
@@ -91,7 +96,9 @@ enum FakeTarget {
     /// What follows AuthenticationOk.
     static var signedIn: ByteBuffer {
         var buffer = authentication(.ok)
-        for (name, value) in [("server_version", "15.4"), ("client_encoding", "UTF8"), ("standard_conforming_strings", "on")] {
+        for (name, value) in [
+            ("server_version", "15.4"), ("client_encoding", "UTF8"), ("standard_conforming_strings", "on"),
+        ] {
             buffer.writeImmutableBuffer(status(name, value))
         }
         BackendKeyData(processID: 77, secret: [1, 2, 3, 4]).write(into: &buffer)
@@ -133,17 +140,27 @@ enum FakeClient {
     static func parse(_ text: String, _ name: String = "", types: [UInt32] = []) -> ByteBuffer {
         ParseMessage.encoded(statement: name, text: text.utf8, types: types)
     }
-    static func bind(_ statement: String = "", portal: String = "", formats: [Int16] = [], _ values: [[UInt8]?] = [], results: [Int16] = []) -> ByteBuffer {
-        BindMessage.encoded(portal: portal, statement: statement, formats: formats, parameters: values, resultFormats: results)
+    static func bind(
+        _ statement: String = "", portal: String = "", formats: [Int16] = [], _ values: [[UInt8]?] = [],
+        results: [Int16] = []
+    ) -> ByteBuffer {
+        BindMessage.encoded(
+            portal: portal, statement: statement, formats: formats, parameters: values, resultFormats: results)
     }
     static func describe(_ kind: NamedTarget.Kind = .portal, _ name: String = "") -> ByteBuffer {
         NamedTarget.encoded(FrontendType.describe, kind, name)
     }
-    static func close(_ kind: NamedTarget.Kind, _ name: String) -> ByteBuffer { NamedTarget.encoded(FrontendType.close, kind, name) }
-    static func execute(_ portal: String = "", rows: Int32 = 0) -> ByteBuffer { ExecuteMessage.encoded(portal: portal, maximumRows: rows) }
+    static func close(_ kind: NamedTarget.Kind, _ name: String) -> ByteBuffer {
+        NamedTarget.encoded(FrontendType.close, kind, name)
+    }
+    static func execute(_ portal: String = "", rows: Int32 = 0) -> ByteBuffer {
+        ExecuteMessage.encoded(portal: portal, maximumRows: rows)
+    }
     static func copyData(_ text: String) -> ByteBuffer { FakeTarget.copyData(text.utf8) }
     static func startup(_ parameters: [(name: String, value: String)], minor: UInt16 = 0) -> ByteBuffer {
         StartupMessage(minor: minor, parameters: parameters).encoded()
     }
-    static func password(_ token: String) -> ByteBuffer { FakeTarget.message(FrontendType.password) { $0.writeCString(token.utf8) } }
+    static func password(_ token: String) -> ByteBuffer {
+        FakeTarget.message(FrontendType.password) { $0.writeCString(token.utf8) }
+    }
 }

@@ -13,7 +13,9 @@ import Testing
                 bytes.writeInteger(length)
                 var bench = try Bench.signedIn().dialect
                 var events: [ClientEvent] = []
-                #expect(throws: DialectFault.self, "\(type) \(length)") { try bench.receive(fromClient: bytes, into: &events) }
+                #expect(throws: DialectFault.self, "\(type) \(length)") {
+                    try bench.receive(fromClient: bytes, into: &events)
+                }
             }
         }
     }
@@ -32,14 +34,17 @@ import Testing
 
     @Test func shortBodiesOfClientMessages() throws {
         for type in "QPBEDCSHF".utf8 {
-            for body in [[], [0], [0, 0], [65], [0, 0, 255, 255], [0, 0, 0, 0, 0, 1, 255, 255, 255, 254, 0, 0]] as [[UInt8]] {
+            for body in [[], [0], [0, 0], [65], [0, 0, 255, 255], [0, 0, 0, 0, 0, 1, 255, 255, 255, 254, 0, 0]]
+                as [[UInt8]]
+            {
                 var dialect = try Bench.signedIn().dialect
                 var events: [ClientEvent] = []
                 // Whatever it comes to, it must come back.
                 try? dialect.receive(fromClient: FakeTarget.message(type) { $0.writeBytes(body) }, into: &events)
             }
         }
-        #expect(BindMessage(FakeTarget.message(FrontendType.bind) { $0.writeBytes([0, 0, 0, 0, 0xFF, 0xFF, 0, 0]) }) == nil)
+        #expect(
+            BindMessage(FakeTarget.message(FrontendType.bind) { $0.writeBytes([0, 0, 0, 0, 0xFF, 0xFF, 0, 0]) }) == nil)
         #expect(ParseMessage(FakeTarget.message(FrontendType.parse) { $0.writeBytes([0, 0, 0xFF, 0xFF]) }) == nil)
         #expect(QueryMessage(FakeTarget.message(FrontendType.query) { $0.writeBytes([65, 0, 66, 0]) }) == nil)
     }
@@ -48,14 +53,18 @@ import Testing
         for type in UInt8.min ... .max where !"QPBEDCSHXFdcf".utf8.contains(type) {
             var dialect = try Bench.signedIn().dialect
             var events: [ClientEvent] = []
-            #expect(throws: DialectFault.self) { try dialect.receive(fromClient: ByteBuffer(integer: type), into: &events) }
+            #expect(throws: DialectFault.self) {
+                try dialect.receive(fromClient: ByteBuffer(integer: type), into: &events)
+            }
         }
     }
 
     @Test func answersThatNobodyAskedFor() throws {
         for message in [
-            FakeTarget.row("1"), FakeTarget.ready(), FakeTarget.complete("SELECT 1"), FakeTarget.parseComplete, FakeTarget.bindComplete,
-            FakeTarget.rowDescription("a"), FakeTarget.copyData("x".utf8), FakeTarget.error("XX000", "x"), FakeTarget.noData,
+            FakeTarget.row("1"), FakeTarget.ready(), FakeTarget.complete("SELECT 1"), FakeTarget.parseComplete,
+            FakeTarget.bindComplete,
+            FakeTarget.rowDescription("a"), FakeTarget.copyData("x".utf8), FakeTarget.error("XX000", "x"),
+            FakeTarget.noData,
             FakeTarget.authentication(.ok),
         ] {
             var bench = try Bench.signedIn()
@@ -71,9 +80,11 @@ import Testing
             var bench = try Bench.signedIn(masks: round % 2 == 0 ? [MaskTests.rule("ssn"), MaskTests.emails] : [])
             var bytes = messages.randomElement(using: &generator)?.bytes ?? []
             for _ in 0..<3 where !bytes.isEmpty {
-                bytes[Int.random(in: 0..<bytes.count, using: &generator)] = UInt8.random(in: .min ... .max, using: &generator)
+                bytes[Int.random(in: 0..<bytes.count, using: &generator)] = UInt8.random(
+                    in: .min ... .max, using: &generator)
             }
-            try await bench.client(FakeClient.query("SELECT 1"), FakeClient.parse("SELECT 2"), FakeClient.bind(), FakeClient.execute())
+            try await bench.client(
+                FakeClient.query("SELECT 1"), FakeClient.parse("SELECT 2"), FakeClient.bind(), FakeClient.execute())
             try? bench.target(ByteBuffer(bytes: bytes))
             try? await bench.client(ByteBuffer(bytes: bytes))
         }
@@ -81,8 +92,11 @@ import Testing
 
     @Test func recordedAnswers() {
         let answer =
-            FakeTarget.rowDescription([RowDescription.Column(name: "a"), RowDescription.Column(name: "n", type: TypeOID.int4, format: 1)])
-            + FakeTarget.row([Array("x".utf8), [0, 0, 0, 7]]) + FakeTarget.row([nil, nil]) + FakeTarget.notice("00000", "hello")
+            FakeTarget.rowDescription([
+                RowDescription.Column(name: "a"), RowDescription.Column(name: "n", type: TypeOID.int4, format: 1),
+            ])
+            + FakeTarget.row([Array("x".utf8), [0, 0, 0, 7]]) + FakeTarget.row([nil, nil])
+            + FakeTarget.notice("00000", "hello")
             + FakeTarget.complete("SELECT 2") + FakeTarget.copyData("1\n".utf8)
         let decoded = RecordedAnswer.decode(answer.bytes)
         #expect(decoded.results.count == 1)

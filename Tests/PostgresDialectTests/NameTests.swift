@@ -24,20 +24,25 @@ import Testing
 
     @Test func secondMeaningDoesNotHideTheFirst() async throws {
         var bench = try Bench.signedIn()
-        try await bench.client(FakeClient.query("PREPARE s AS DELETE FROM t"), FakeClient.query("PREPARE s AS SELECT 1"), FakeClient.query("EXECUTE s"))
+        try await bench.client(
+            FakeClient.query("PREPARE s AS DELETE FROM t"), FakeClient.query("PREPARE s AS SELECT 1"),
+            FakeClient.query("EXECUTE s"))
         #expect(classes(bench)?.isSuperset(of: [.delete, .select]) == true)
     }
 
     @Test func parseInAnEarlierStretchMayHaveFailed() async throws {
         var bench = try Bench.signedIn()
         try await bench.client(
-            FakeClient.parse("DELETE FROM t", "s"), FakeClient.sync, FakeClient.parse("SELECT 1", "s"), FakeClient.sync, FakeClient.bind("s"))
+            FakeClient.parse("DELETE FROM t", "s"), FakeClient.sync, FakeClient.parse("SELECT 1", "s"), FakeClient.sync,
+            FakeClient.bind("s"))
         #expect(classes(bench)?.isSuperset(of: [.delete, .select]) == true)
     }
 
     @Test func parseOfTheSameStretchIsTheOneThatCounts() async throws {
         var bench = try Bench.signedIn()
-        try await bench.client(FakeClient.parse("DELETE FROM t"), FakeClient.bind(), FakeClient.sync, FakeClient.parse("SELECT 1"), FakeClient.bind())
+        try await bench.client(
+            FakeClient.parse("DELETE FROM t"), FakeClient.bind(), FakeClient.sync, FakeClient.parse("SELECT 1"),
+            FakeClient.bind())
         #expect(classes(bench) == [.select])
     }
 
@@ -76,7 +81,8 @@ import Testing
 
     @Test func fetchTakesTheCursorsText() async throws {
         var bench = try Bench.signedIn()
-        try await bench.client(FakeClient.query("DECLARE c CURSOR FOR SELECT ssn FROM customers"), FakeClient.query("FETCH 5 FROM c"))
+        try await bench.client(
+            FakeClient.query("DECLARE c CURSOR FOR SELECT ssn FROM customers"), FakeClient.query("FETCH 5 FROM c"))
         #expect(bench.assessments.last?.subject.reads.contains(RelationName(name: "customers")) == true)
         try await bench.client(FakeClient.execute("c"))
         #expect(bench.assessments.last?.subject.reads.contains(RelationName(name: "customers")) == true)
@@ -87,15 +93,19 @@ import Testing
     @Test func cursorDeclaredByTheExtendedProtocol() async throws {
         var bench = try Bench.signedIn()
         for _ in 0..<2 {
-            try await bench.client(FakeClient.parse("DECLARE c CURSOR FOR SELECT ssn FROM customers", "d"), FakeClient.sync)
+            try await bench.client(
+                FakeClient.parse("DECLARE c CURSOR FOR SELECT ssn FROM customers", "d"), FakeClient.sync)
             try bench.target(FakeTarget.parseComplete + FakeTarget.ready(.inTransaction))
             try await bench.client(FakeClient.bind("d"), FakeClient.execute(), FakeClient.sync)
-            try bench.target(FakeTarget.bindComplete + FakeTarget.complete("DECLARE CURSOR") + FakeTarget.ready(.inTransaction))
+            try bench.target(
+                FakeTarget.bindComplete + FakeTarget.complete("DECLARE CURSOR") + FakeTarget.ready(.inTransaction))
             try await bench.client(FakeClient.query("FETCH 5 FROM c"))
             #expect(bench.assessments.last?.subject.reads == [RelationName(name: "customers")])
             try bench.target(FakeTarget.complete("FETCH 5") + FakeTarget.ready(.inTransaction))
             try await bench.client(FakeClient.query("CLOSE c"), FakeClient.close(.statement, "d"), FakeClient.sync)
-            try bench.target(FakeTarget.complete("CLOSE CURSOR") + FakeTarget.ready(.inTransaction) + FakeTarget.closeComplete + FakeTarget.ready(.inTransaction))
+            try bench.target(
+                FakeTarget.complete("CLOSE CURSOR") + FakeTarget.ready(.inTransaction) + FakeTarget.closeComplete
+                    + FakeTarget.ready(.inTransaction))
         }
         try await bench.client(FakeClient.query("FETCH 5 FROM c"))
         #expect(bench.assessments.last?.subject.notUnderstood != nil)

@@ -34,10 +34,13 @@ import Testing
 
     @Test func pipelineOfAllowedBlockedAllowedKeepsOrder() async throws {
         var bench = try Bench.signedIn()
-        try await bench.client(FakeClient.query("SELECT 1"), FakeClient.query("SELECT 'blocked'"), FakeClient.query("SELECT 3"))
+        try await bench.client(
+            FakeClient.query("SELECT 1"), FakeClient.query("SELECT 'blocked'"), FakeClient.query("SELECT 3"))
         #expect(!bench.toTarget.contains("'blocked'"))
         try bench.target(FakeTarget.complete("SELECT 1") + FakeTarget.ready())
-        try bench.target(FakeTarget.error("42601", "syntax error") + FakeTarget.ready() + FakeTarget.complete("SELECT 3") + FakeTarget.ready())
+        try bench.target(
+            FakeTarget.error("42601", "syntax error") + FakeTarget.ready() + FakeTarget.complete("SELECT 3")
+                + FakeTarget.ready())
         #expect(bench.toClient.types == "CZEZCZ")
         #expect(bench.outcomes[3]?.tag == "SELECT 3")
     }
@@ -45,13 +48,15 @@ import Testing
     @Test func insertThenBlockedThenSyncFailsTheImplicitTransaction() async throws {
         var bench = try Bench.signedIn()
         try await bench.client(
-            FakeClient.parse("INSERT INTO t VALUES (1)"), FakeClient.bind(), FakeClient.execute(), FakeClient.parse("DELETE FROM blocked"),
+            FakeClient.parse("INSERT INTO t VALUES (1)"), FakeClient.bind(), FakeClient.execute(),
+            FakeClient.parse("DELETE FROM blocked"),
             FakeClient.bind(), FakeClient.execute(), FakeClient.sync)
         #expect(bench.toTarget.types == "PBEPS")
         #expect(!bench.toTarget.contains("blocked"))
         #expect(bench.log == ["substitute P", "skip 4"] || bench.log == ["substitute P", "drop 4"])
         try bench.target(
-            FakeTarget.parseComplete + FakeTarget.bindComplete + FakeTarget.complete("INSERT 0 1") + FakeTarget.error("42601", "syntax error")
+            FakeTarget.parseComplete + FakeTarget.bindComplete + FakeTarget.complete("INSERT 0 1")
+                + FakeTarget.error("42601", "syntax error")
                 + FakeTarget.ready())
         #expect(bench.toClient.types == "12CEZ")
         #expect(bench.toClient.contains("not here"))
@@ -76,7 +81,8 @@ import Testing
 
     @Test func dataOfARefusedCopyIsDropped() async throws {
         var bench = try Bench.signedIn()
-        try await bench.client(FakeClient.query("COPY blocked FROM STDIN"), FakeClient.copyData("1\n"), FakeClient.copyDone)
+        try await bench.client(
+            FakeClient.query("COPY blocked FROM STDIN"), FakeClient.copyData("1\n"), FakeClient.copyDone)
         #expect(bench.toTarget.readableBytes == 0)
         try await bench.client(FakeClient.query("SELECT 1"))
         #expect(bench.toTarget.types == "Q")
@@ -84,8 +90,12 @@ import Testing
 
     @Test func refusalBehindAServersErrorIsSkippedLikeTheRest() async throws {
         var bench = try Bench.signedIn()
-        try await bench.client(FakeClient.parse("SELECT nonsense"), FakeClient.parse("SELECT 'blocked'"), FakeClient.sync, FakeClient.query("SELECT 1"))
-        try bench.target(FakeTarget.error("42703", "no such column") + FakeTarget.ready() + FakeTarget.complete("SELECT 1") + FakeTarget.ready())
+        try await bench.client(
+            FakeClient.parse("SELECT nonsense"), FakeClient.parse("SELECT 'blocked'"), FakeClient.sync,
+            FakeClient.query("SELECT 1"))
+        try bench.target(
+            FakeTarget.error("42703", "no such column") + FakeTarget.ready() + FakeTarget.complete("SELECT 1")
+                + FakeTarget.ready())
         #expect(bench.toClient.types == "EZCZ")
         #expect(!bench.toClient.contains("not here"))
     }
@@ -106,7 +116,9 @@ import Testing
         var limits = SessionLimits()
         limits.command = 100
         var bench = try Bench.signedIn(limits: limits)
-        try await bench.client(FakeClient.parse("SELECT $1"), FakeClient.bind("", [Array(repeating: 65, count: 500)]), FakeClient.execute(), FakeClient.sync)
+        try await bench.client(
+            FakeClient.parse("SELECT $1"), FakeClient.bind("", [Array(repeating: 65, count: 500)]),
+            FakeClient.execute(), FakeClient.sync)
         #expect(bench.toTarget.types == "PPS")
         try bench.target(FakeTarget.parseComplete + FakeTarget.error("42601", "syntax error") + FakeTarget.ready())
         #expect(bench.toClient.types == "1EZ")

@@ -27,16 +27,26 @@ import Testing
 
     @Test func encryptionRequestsThenPassword() throws {
         var dialect = PostgresDialect(offersTLS: true, acceptsClearText: false)
-        guard case .reply(let no) = try events(&dialect, gssRequest).first else { throw Bench.BenchFailure(message: "no reply") }
+        guard case .reply(let no) = try events(&dialect, gssRequest).first else {
+            throw Bench.BenchFailure(message: "no reply")
+        }
         #expect(no.bytes == [UInt8(ascii: "N")])
-        guard case .startTLS(let yes) = try events(&dialect, sslRequest).first else { throw Bench.BenchFailure(message: "no TLS") }
+        guard case .startTLS(let yes) = try events(&dialect, sslRequest).first else {
+            throw Bench.BenchFailure(message: "no TLS")
+        }
         #expect(yes.bytes == [UInt8(ascii: "S")])
         dialect.clientTLSEstablished()
-        let startup = FakeClient.startup([("user", "orders"), ("database", "shop"), ("application_name", "agent=reporter;run=42")])
-        guard case .reply(let ask) = try events(&dialect, startup).first else { throw Bench.BenchFailure(message: "no reply") }
+        let startup = FakeClient.startup([
+            ("user", "orders"), ("database", "shop"), ("application_name", "agent=reporter;run=42"),
+        ])
+        guard case .reply(let ask) = try events(&dialect, startup).first else {
+            throw Bench.BenchFailure(message: "no reply")
+        }
         #expect(AuthenticationRequest(ask) == .cleartextPassword)
         let token = String(repeating: "t", count: 9000)
-        guard case .signIn(let proof) = try events(&dialect, FakeClient.password(token)).first else { throw Bench.BenchFailure(message: "no proof") }
+        guard case .signIn(let proof) = try events(&dialect, FakeClient.password(token)).first else {
+            throw Bench.BenchFailure(message: "no proof")
+        }
         #expect(proof.connection == "orders")
         #expect(proof.database == "shop")
         #expect(proof.token == Array(token.utf8))
@@ -65,16 +75,22 @@ import Testing
 
     @Test(arguments: [
         ("replication", "database"), ("replication", "true"), ("role", "admin"), ("session_authorization", "postgres"),
-        ("standard_conforming_strings", "off"), ("client_encoding", "SJIS"), ("options", "-c role=admin"), ("options", "--role=admin"),
-        ("options", "-c standard-conforming-strings=off"), ("options", "-crole=admin"), ("options", "-B 10"), ("options", "-c"),
+        ("standard_conforming_strings", "off"), ("client_encoding", "SJIS"), ("options", "-c role=admin"),
+        ("options", "--role=admin"),
+        ("options", "-c standard-conforming-strings=off"), ("options", "-crole=admin"), ("options", "-B 10"),
+        ("options", "-c"),
         ("options", "-c\\ role=admin"), ("ROLE", "admin"),
     ])
     func refusedParameters(_ name: String, _ value: String) {
-        #expect(fault(PostgresDialect(offersTLS: false, acceptsClearText: true), FakeClient.startup([("user", "a"), (name, value)])) != nil)
+        #expect(
+            fault(
+                PostgresDialect(offersTLS: false, acceptsClearText: true),
+                FakeClient.startup([("user", "a"), (name, value)])) != nil)
     }
 
     @Test(arguments: [
-        ("replication", "false"), ("options", "-c statement_timeout=5s --search_path=a,b"), ("options", "-c search_path=a\\ b"),
+        ("replication", "false"), ("options", "-c statement_timeout=5s --search_path=a,b"),
+        ("options", "-c search_path=a\\ b"),
         ("client_encoding", "utf-8"), ("DateStyle", "ISO"), ("_pq_.unknown", "1"),
     ])
     func acceptedParameters(_ name: String, _ value: String) throws {
@@ -94,7 +110,9 @@ import Testing
     func newerMinorsAreNegotiatedDown(_ minor: UInt16, _ options: [String]) throws {
         var dialect = PostgresDialect(offersTLS: false, acceptsClearText: true)
         let startup = FakeClient.startup([("user", "a")] + options.map { ($0, "1") }, minor: minor)
-        guard case .reply(var reply) = try events(&dialect, startup).first else { throw Bench.BenchFailure(message: "no reply") }
+        guard case .reply(var reply) = try events(&dialect, startup).first else {
+            throw Bench.BenchFailure(message: "no reply")
+        }
         #expect(reply.types == "vR")
         reply.moveReaderIndex(forwardBy: 5)
         #expect(reply.readInteger(as: Int32.self) == 196_608)
@@ -105,7 +123,8 @@ import Testing
     @Test func cancelRequest() throws {
         var dialect = PostgresDialect(offersTLS: true, acceptsClearText: false)
         let key: [UInt8] = [0, 0, 1, 2] + Array(repeating: 5, count: 32)
-        guard case .cancel(let given) = try events(&dialect, StartupMessage.request(code: 80_877_102, key: key)).first else {
+        guard case .cancel(let given) = try events(&dialect, StartupMessage.request(code: 80_877_102, key: key)).first
+        else {
             throw Bench.BenchFailure(message: "no cancel")
         }
         #expect(given == key)
@@ -158,7 +177,9 @@ import Testing
 
     @Test func greetingCarriesTheGatewaysKeyNotTheTargets() throws {
         var (dialect, _) = try opened()
-        guard case .ready(let greeting) = try step(&dialect, FakeTarget.signedIn).last else { throw Bench.BenchFailure(message: "not ready") }
+        guard case .ready(let greeting) = try step(&dialect, FakeTarget.signedIn).last else {
+            throw Bench.BenchFailure(message: "not ready")
+        }
         #expect(greeting.types == "RSSSKZ")
         #expect(!greeting.bytes.contains([0, 0, 0, 77, 1, 2, 3, 4]))
         #expect(greeting.bytes.contains([0, 0, 16, 146, 9, 9, 9, 9]))
@@ -171,7 +192,9 @@ import Testing
             #expect(fault(dialect, ByteBuffer(string: "SX")) != nil)
             #expect(fault(dialect, ByteBuffer(string: "E")) != nil)
             #expect((fault(dialect, ByteBuffer(string: "N")) == nil) == (tls == .prefer))
-            guard case .startTLS = try step(&dialect, ByteBuffer(string: "S")).first else { throw Bench.BenchFailure(message: "no TLS") }
+            guard case .startTLS = try step(&dialect, ByteBuffer(string: "S")).first else {
+                throw Bench.BenchFailure(message: "no TLS")
+            }
             #expect(fault(dialect, ByteBuffer(string: "R")) != nil)
             _ = try dialect.targetTLSEstablished(channelBinding: nil)
         }
@@ -179,9 +202,13 @@ import Testing
 
     @Test func md5() throws {
         #expect(
-            MD5Password.answer(user: "app", password: Array("secret".utf8), salt: [1, 2, 3, 4]) == Array("md5911f527656472583a006e7727877b33e".utf8))
+            MD5Password.answer(user: "app", password: Array("secret".utf8), salt: [1, 2, 3, 4])
+                == Array("md5911f527656472583a006e7727877b33e".utf8))
         var (dialect, _) = try opened()
-        guard case .reply(let answer) = try step(&dialect, FakeTarget.authentication(.md5Password(salt: [1, 2, 3, 4]))).first else {
+        guard
+            case .reply(let answer) = try step(&dialect, FakeTarget.authentication(.md5Password(salt: [1, 2, 3, 4])))
+                .first
+        else {
             throw Bench.BenchFailure(message: "no answer")
         }
         #expect(answer.contains("md5"))
@@ -195,19 +222,25 @@ import Testing
             serverFirst: Array(first.utf8), password: Array("pencil".utf8), bare: "n=user,r=rOprNGfwEbeRWgbNEkqO")
         #expect(
             String(decoding: final, as: UTF8.self)
-                == "c=biws,r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,p=dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ=")
+                == "c=biws,r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,p=dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ="
+        )
         try scram.verify(serverFinal: Array("v=6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4=".utf8))
-        #expect(throws: MalformedMessage.self) { try scram.verify(serverFinal: Array("v=6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G5=".utf8)) }
+        #expect(throws: MalformedMessage.self) {
+            try scram.verify(serverFinal: Array("v=6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G5=".utf8))
+        }
         #expect(throws: MalformedMessage.self) { try scram.verify(serverFinal: Array("e=other-error".utf8)) }
     }
 
     @Test(arguments: [
-        "r=other,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096", "r=abc,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096", "r=abcd,s=W22Z,i=0", "r=abcd,s=W22Z,i=99999999",
+        "r=other,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096", "r=abc,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096", "r=abcd,s=W22Z,i=0",
+        "r=abcd,s=W22Z,i=99999999",
         "r=abcd,s=!,i=4096", "r=abcd,s=,i=4096", "m=x,r=abcd,s=W22Z,i=1", "", "r=abcd",
     ])
     func badScramChallenges(_ text: String) {
         var scram = ScramClient(binding: .none, nonce: "abc")
-        #expect(throws: MalformedMessage.self) { _ = try scram.clientFinal(serverFirst: Array(text.utf8), password: [65]) }
+        #expect(throws: MalformedMessage.self) {
+            _ = try scram.clientFinal(serverFirst: Array(text.utf8), password: [65])
+        }
     }
 
     @Test func scramPlusIsUsedWhenOffered() throws {
@@ -215,8 +248,13 @@ import Testing
         _ = try step(&dialect, ByteBuffer(string: "S"))
         _ = try dialect.targetTLSEstablished(channelBinding: [1, 2, 3])
         var downgraded = dialect
-        guard case .reply(let plus) = try step(&dialect, FakeTarget.authentication(.sasl(mechanisms: ["SCRAM-SHA-256-PLUS", "SCRAM-SHA-256"]))).first,
-            case .reply(let plain) = try step(&downgraded, FakeTarget.authentication(.sasl(mechanisms: ["SCRAM-SHA-256"]))).first
+        guard
+            case .reply(let plus) = try step(
+                &dialect, FakeTarget.authentication(.sasl(mechanisms: ["SCRAM-SHA-256-PLUS", "SCRAM-SHA-256"]))
+            ).first,
+            case .reply(let plain) = try step(
+                &downgraded, FakeTarget.authentication(.sasl(mechanisms: ["SCRAM-SHA-256"]))
+            ).first
         else { throw Bench.BenchFailure(message: "no answer") }
         #expect(plus.contains("SCRAM-SHA-256-PLUS") && plus.contains("p=tls-server-end-point,,"))
         #expect(!plain.contains("PLUS") && plain.contains("y,,"))
@@ -232,7 +270,8 @@ import Testing
 
     @Test func errorsNeverHoldTheCredential() throws {
         let (dialect, _) = try opened()
-        let said = fault(dialect, FakeTarget.error("3D000", "database \"\(Self.secret)\" does not exist", severity: "FATAL"))
+        let said = fault(
+            dialect, FakeTarget.error("3D000", "database \"\(Self.secret)\" does not exist", severity: "FATAL"))
         #expect(said?.refusal.message.contains(Self.secret) == false)
         let plain = fault(dialect, FakeTarget.error("3D000", "database \"shop\" does not exist", severity: "FATAL"))
         #expect(plain?.refusal.message.contains("does not exist") == true)

@@ -18,49 +18,67 @@ import Testing
         Case(
             name: "simple", client: [FakeClient.query("SELECT 1; SELECT 2")],
             target: [
-                FakeTarget.rowDescription("a"), FakeTarget.row("1"), FakeTarget.complete("SELECT 1"), FakeTarget.notice("00000", "x"),
-                FakeTarget.rowDescription("b"), FakeTarget.row(nil, "2"), FakeTarget.complete("SELECT 1"), FakeTarget.status("a", "b"), FakeTarget.ready(),
+                FakeTarget.rowDescription("a"), FakeTarget.row("1"), FakeTarget.complete("SELECT 1"),
+                FakeTarget.notice("00000", "x"),
+                FakeTarget.rowDescription("b"), FakeTarget.row(nil, "2"), FakeTarget.complete("SELECT 1"),
+                FakeTarget.status("a", "b"), FakeTarget.ready(),
             ]),
         Case(
             name: "extended",
             client: [
-                FakeClient.parse("SELECT $1", "s"), FakeClient.describe(.statement, "s"), FakeClient.bind("s", [[65]]), FakeClient.describe(),
+                FakeClient.parse("SELECT $1", "s"), FakeClient.describe(.statement, "s"), FakeClient.bind("s", [[65]]),
+                FakeClient.describe(),
                 FakeClient.execute(), FakeClient.flush, FakeClient.close(.statement, "s"), FakeClient.sync,
             ],
             target: [
-                FakeTarget.parseComplete, FakeTarget.message(BackendType.parameterDescription) { $0.writeBytes([0, 1, 0, 0, 0, 25]) },
-                FakeTarget.rowDescription("a"), FakeTarget.bindComplete, FakeTarget.rowDescription("a"), FakeTarget.row("A"),
+                FakeTarget.parseComplete,
+                FakeTarget.message(BackendType.parameterDescription) { $0.writeBytes([0, 1, 0, 0, 0, 25]) },
+                FakeTarget.rowDescription("a"), FakeTarget.bindComplete, FakeTarget.rowDescription("a"),
+                FakeTarget.row("A"),
                 FakeTarget.complete("SELECT 1"), FakeTarget.closeComplete, FakeTarget.ready(),
             ]),
         Case(
             name: "refused in a pipeline",
             client: [
-                FakeClient.parse("SELECT 1"), FakeClient.bind(), FakeClient.execute(), FakeClient.parse("SELECT 'blocked'"), FakeClient.bind(),
+                FakeClient.parse("SELECT 1"), FakeClient.bind(), FakeClient.execute(),
+                FakeClient.parse("SELECT 'blocked'"), FakeClient.bind(),
                 FakeClient.execute(), FakeClient.sync, FakeClient.query("SELECT 2"),
             ],
             target: [
                 FakeTarget.parseComplete, FakeTarget.bindComplete, FakeTarget.row("1"), FakeTarget.complete("SELECT 1"),
-                FakeTarget.error("42601", "syntax error"), FakeTarget.ready(), FakeTarget.complete("SELECT 1"), FakeTarget.ready(),
+                FakeTarget.error("42601", "syntax error"), FakeTarget.ready(), FakeTarget.complete("SELECT 1"),
+                FakeTarget.ready(),
             ]),
         Case(
-            name: "copy in", client: [FakeClient.query("COPY t FROM STDIN"), FakeClient.copyData("1\n"), FakeClient.copyData("2\n"), FakeClient.copyDone],
-            target: [FakeTarget.copyResponse(BackendType.copyInResponse, columns: 1), FakeTarget.complete("COPY 2"), FakeTarget.ready()]),
+            name: "copy in",
+            client: [
+                FakeClient.query("COPY t FROM STDIN"), FakeClient.copyData("1\n"), FakeClient.copyData("2\n"),
+                FakeClient.copyDone,
+            ],
+            target: [
+                FakeTarget.copyResponse(BackendType.copyInResponse, columns: 1), FakeTarget.complete("COPY 2"),
+                FakeTarget.ready(),
+            ]),
         Case(
             name: "copy out", client: [FakeClient.query("COPY t TO STDOUT")],
             target: [
                 FakeTarget.copyResponse(BackendType.copyOutResponse, columns: 1), FakeTarget.copyData("1\n".utf8),
-                FakeTarget.copyData(repeatElement(65, count: 20_000)), FakeTarget.copyDone, FakeTarget.complete("COPY 2"), FakeTarget.ready(),
+                FakeTarget.copyData(repeatElement(65, count: 20_000)), FakeTarget.copyDone,
+                FakeTarget.complete("COPY 2"), FakeTarget.ready(),
             ]),
         Case(
             name: "large rows", client: [FakeClient.query("SELECT x FROM t")],
             target: [
-                FakeTarget.rowDescription("x"), FakeTarget.row(String(repeating: "y", count: 30_000)), FakeTarget.row("z"),
+                FakeTarget.rowDescription("x"), FakeTarget.row(String(repeating: "y", count: 30_000)),
+                FakeTarget.row("z"),
                 FakeTarget.complete("SELECT 2"), FakeTarget.ready(),
             ]),
         Case(
-            name: "masked", client: [FakeClient.parse("SELECT ssn FROM t"), FakeClient.bind(), FakeClient.execute(), FakeClient.sync],
+            name: "masked",
+            client: [FakeClient.parse("SELECT ssn FROM t"), FakeClient.bind(), FakeClient.execute(), FakeClient.sync],
             target: [
-                FakeTarget.parseComplete, FakeTarget.bindComplete, FakeTarget.rowDescription("ssn"), FakeTarget.row("123"), FakeTarget.row(nil as String?),
+                FakeTarget.parseComplete, FakeTarget.bindComplete, FakeTarget.rowDescription("ssn"),
+                FakeTarget.row("123"), FakeTarget.row(nil as String?),
                 FakeTarget.complete("SELECT 2"), FakeTarget.ready(),
             ], isMasked: true),
     ]
@@ -86,7 +104,9 @@ import Testing
     private func pieces(_ messages: [ByteBuffer], _ cut: (Int) -> Int) -> [ByteBuffer] {
         var all = messages.reduce(ByteBuffer(), +)
         var pieces: [ByteBuffer] = []
-        while all.readableBytes > 0, let piece = all.readSlice(length: min(max(cut(all.readableBytes), 1), all.readableBytes)) { pieces.append(piece) }
+        while all.readableBytes > 0,
+            let piece = all.readSlice(length: min(max(cut(all.readableBytes), 1), all.readableBytes))
+        { pieces.append(piece) }
         return pieces
     }
 

@@ -44,7 +44,9 @@ package struct FrontendDecoder {
 
     private mutating func nextStartup() throws(MalformedMessage) -> FrontendFrame? {
         guard let length = input.bytes.getInteger(at: input.bytes.readerIndex, as: Int32.self) else { return nil }
-        guard length >= 8, length <= Cap.startup else { throw MalformedMessage("the start-up packet names the impossible length \(length)") }
+        guard length >= 8, length <= Cap.startup else {
+            throw MalformedMessage("the start-up packet names the impossible length \(length)")
+        }
         return input.bytes.readSlice(length: Int(length)).map { .startup($0) }
     }
 
@@ -63,7 +65,9 @@ package struct FrontendDecoder {
         let cap = try Cap.of(header.type, in: phase, commandLimit: commandLimit)
         guard header.total - 5 <= cap.bytes else {
             guard cap.isSkippable else {
-                throw MalformedMessage("a message of type \(Self.name(header.type)) has \(header.total) bytes, at most \(cap.bytes) are allowed")
+                throw MalformedMessage(
+                    "a message of type \(Self.name(header.type)) has \(header.total) bytes, at most \(cap.bytes) are allowed"
+                )
             }
             skip = header.total
             return .oversized(type: header.type, length: header.total)
@@ -72,7 +76,8 @@ package struct FrontendDecoder {
     }
 
     private var isCopyData: Bool {
-        phase == .messages && input.bytes.getInteger(at: input.bytes.readerIndex, as: UInt8.self) == FrontendType.copyData
+        phase == .messages
+            && input.bytes.getInteger(at: input.bytes.readerIndex, as: UInt8.self) == FrontendType.copyData
     }
 
     /// A type that is never right is told before its length has come.
@@ -113,7 +118,9 @@ package struct FrontendDecoder {
         /// The password message carries a token.
         static let token = 64 << 10
 
-        static func of(_ type: UInt8, in phase: Phase, commandLimit: Int) throws(MalformedMessage) -> (bytes: Int, isSkippable: Bool) {
+        static func of(_ type: UInt8, in phase: Phase, commandLimit: Int) throws(MalformedMessage) -> (
+            bytes: Int, isSkippable: Bool
+        ) {
             switch (phase, type) {
             case (.password, FrontendType.password):
                 return (token, false)
@@ -122,7 +129,8 @@ package struct FrontendDecoder {
                 return (commandLimit, true)
             case (.messages, FrontendType.close), (.messages, FrontendType.describe), (.messages, FrontendType.execute),
                 (.messages, FrontendType.flush), (.messages, FrontendType.sync), (.messages, FrontendType.terminate),
-                (.messages, FrontendType.copyDone), (.messages, FrontendType.copyFail), (.messages, FrontendType.copyData):
+                (.messages, FrontendType.copyDone), (.messages, FrontendType.copyFail),
+                (.messages, FrontendType.copyData):
                 return (small, false)
             default:
                 throw MalformedMessage("a message of type \(FrontendDecoder.name(type)) is not expected here")

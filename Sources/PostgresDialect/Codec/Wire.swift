@@ -69,9 +69,12 @@ package struct MessageHeader: Equatable, Sendable {
     /// Nil while fewer than five bytes are there. Throws on a length that cannot be right, before anything is allocated for it.
     package init?(at buffer: ByteBuffer) throws(MalformedMessage) {
         let start = buffer.readerIndex
-        guard let type = buffer.getInteger(at: start, as: UInt8.self), let length = buffer.getInteger(at: start + 1, as: Int32.self)
+        guard let type = buffer.getInteger(at: start, as: UInt8.self),
+            let length = buffer.getInteger(at: start + 1, as: Int32.self)
         else { return nil }
-        guard length >= 4, length <= maximumMessageLength else { throw MalformedMessage("a message names the impossible length \(length)") }
+        guard length >= 4, length <= maximumMessageLength else {
+            throw MalformedMessage("a message names the impossible length \(length)")
+        }
         self.type = type
         self.total = Int(length) + 1
     }

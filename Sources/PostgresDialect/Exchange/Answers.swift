@@ -41,7 +41,9 @@ extension PostgresDialect {
         if header.type == BackendType.dataRow || header.type == BackendType.copyData {
             return try row(header, &run, &events)
         }
-        let limit = [BackendType.rowDescription, BackendType.functionCallResponse].contains(header.type) ? limits.message : Self.smallMessageLimit
+        let limit =
+            [BackendType.rowDescription, BackendType.functionCallResponse].contains(header.type)
+            ? limits.message : Self.smallMessageLimit
         guard header.total <= limit else { throw unexpected(header.type, "of \(header.total) bytes") }
         guard run.source.readableBytes >= header.total,
             let message = run.source.getSlice(at: run.source.readerIndex, length: header.total)
@@ -75,13 +77,19 @@ extension PostgresDialect {
 
     // MARK: - Rows
 
-    private mutating func row(_ header: MessageHeader, _ run: inout OutputRun, _ events: inout [TargetEvent]) throws(DialectFault) -> Bool {
-        guard let head = queue.head(), let id = head.id, head.kind == .query || head.kind == .execute, !queue.skipsToSync else {
+    private mutating func row(_ header: MessageHeader, _ run: inout OutputRun, _ events: inout [TargetEvent])
+        throws(DialectFault) -> Bool
+    {
+        guard let head = queue.head(), let id = head.id, head.kind == .query || head.kind == .execute,
+            !queue.skipsToSync
+        else {
             throw unexpected(header.type)
         }
         data(id, &run, &events)
         let isRow = header.type == BackendType.dataRow
-        if hasMasks, isRow ? !(queue.open[id]?.plan?.isIdentity ?? false) : !(queue.open[id]?.copyPassesThrough ?? false) {
+        if hasMasks,
+            isRow ? !(queue.open[id]?.plan?.isIdentity ?? false) : !(queue.open[id]?.copyPassesThrough ?? false)
+        {
             return try maskedRows(header, id, &run)
         }
         // Whole messages of the same kind go on as one slice, read no further than their headers.
@@ -102,7 +110,9 @@ extension PostgresDialect {
     }
 
     /// Rewrites rows, or COPY data, as long as whole messages of the kind are there.
-    private mutating func maskedRows(_ first: MessageHeader, _ id: ExchangeID, _ run: inout OutputRun) throws(DialectFault) -> Bool {
+    private mutating func maskedRows(_ first: MessageHeader, _ id: ExchangeID, _ run: inout OutputRun)
+        throws(DialectFault) -> Bool
+    {
         // Taken out, so that what it holds is changed in place.
         guard var exchange = queue.open.removeValue(forKey: id) else { throw unexpected(first.type) }
         defer { queue.open[id] = exchange }
@@ -114,11 +124,14 @@ extension PostgresDialect {
         while let header = next {
             guard header.total <= limits.row else {
                 throw DialectFault(
-                    .target, "54000", "A row of \(header.total) bytes is too large to be masked; limits.row is \(limits.row).")
+                    .target, "54000",
+                    "A row of \(header.total) bytes is too large to be masked; limits.row is \(limits.row).")
             }
             guard run.source.readableBytes >= header.total else { return false }
             if isRow, let plan = exchange.plan {
-                guard RowRewriter.rewrite(header.total, plan, exchange.columns, &run) else { throw malformed(header.type) }
+                guard RowRewriter.rewrite(header.total, plan, exchange.columns, &run) else {
+                    throw malformed(header.type)
+                }
                 run.rows += 1
             } else {
                 guard exchange.copyOut?.rewrite(header.total, &run) ?? false else { throw malformed(header.type) }
@@ -162,7 +175,9 @@ extension PostgresDialect {
             .fatal(
                 Refusal(
                     code: "42501",
-                    message: "\(parameter.name) became \(parameter.value.prefix(64)): the gateway and the server would read a text differently.")))
+                    message:
+                        "\(parameter.name) became \(parameter.value.prefix(64)): the gateway and the server would read a text differently."
+                )))
         return false
     }
 
@@ -214,9 +229,11 @@ extension PostgresDialect {
             guard try planRows(message, id, &run, &events) else { return false }
             data(id, &run, &events)
             run.keep(header.total)
-        case (BackendType.commandComplete, .query), (BackendType.emptyQuery, .query), (BackendType.functionCallResponse, .function):
+        case (BackendType.commandComplete, .query), (BackendType.emptyQuery, .query),
+            (BackendType.functionCallResponse, .function):
             return try completedInQuery(header, message, &run, &events)
-        case (BackendType.commandComplete, .execute), (BackendType.emptyQuery, .execute), (BackendType.portalSuspended, .execute):
+        case (BackendType.commandComplete, .execute), (BackendType.emptyQuery, .execute),
+            (BackendType.portalSuspended, .execute):
             guard let id = head.id else { throw unexpected(header.type) }
             queue.expected.removeFirst()
             var outcome = Outcome(kind: header.type == BackendType.portalSuspended ? .suspended : .success)
@@ -256,7 +273,8 @@ extension PostgresDialect {
         let tag = header.type == BackendType.commandComplete ? CommandTag(message) : nil
         queue.copyingIn = nil
         if var exchange = queue.open.removeValue(forKey: id) {
-            exchange.outcome.tag = tag?.text ?? (header.type == BackendType.functionCallResponse ? "FUNCTION" : exchange.outcome.tag)
+            exchange.outcome.tag =
+                tag?.text ?? (header.type == BackendType.functionCallResponse ? "FUNCTION" : exchange.outcome.tag)
             if let rows = tag?.rows { exchange.rows = (exchange.rows ?? 0) &+ rows }
             exchange.outcome.rows = exchange.rows
             exchange.statementIndex += 1
@@ -295,11 +313,14 @@ extension PostgresDialect {
         return false
     }
 
-    private mutating func failed(_ message: ByteBuffer, _ run: inout OutputRun, _ events: inout [TargetEvent]) throws(DialectFault) -> Bool {
+    private mutating func failed(_ message: ByteBuffer, _ run: inout OutputRun, _ events: inout [TargetEvent])
+        throws(DialectFault) -> Bool
+    {
         guard var fields = ErrorFields(message) else { throw malformed(BackendType.error) }
         let count = message.readableBytes
         let head = queue.head()
-        let isFatal = ["FATAL", "PANIC"].contains(fields.text(ErrorFields.Field.severityUnlocalised) ?? fields.text(ErrorFields.Field.severity))
+        let isFatal = ["FATAL", "PANIC"].contains(
+            fields.text(ErrorFields.Field.severityUnlocalised) ?? fields.text(ErrorFields.Field.severity))
         if !isFatal, let head, !queue.skipsToSync {
             if case .refusedExtended(let refusal) = head.kind {
                 queue.skipsToSync = true
@@ -315,7 +336,11 @@ extension PostgresDialect {
         }
         let isMasked = masks.map { !$0.isEmpty && ErrorMasking.apply($0, to: &fields) } ?? false
         let put = { (run: inout OutputRun) in
-            if isMasked { run.replace(count) { fields.write(as: BackendType.error, into: &$0) } } else { run.keep(count) }
+            if isMasked {
+                run.replace(count) { fields.write(as: BackendType.error, into: &$0) }
+            } else {
+                run.keep(count)
+            }
         }
         let outcome = Outcome(kind: .error, code: fields.code, errorText: Self.errorText(fields))
         if let head, let id = head.id, queue.open[id] != nil, !queue.skipsToSync {
@@ -381,13 +406,17 @@ extension PostgresDialect {
     }
 
     /// The outcome of `id`, with the bytes of the run.
-    private mutating func close(_ id: ExchangeID, _ outcome: Outcome, _ run: inout OutputRun, _ events: inout [TargetEvent]) {
+    private mutating func close(
+        _ id: ExchangeID, _ outcome: Outcome, _ run: inout OutputRun, _ events: inout [TargetEvent]
+    ) {
         queue.open[id] = nil
         if run.isData { run.isData = false }
         events.append(.outcome(run.take(), of: id, outcome))
     }
 
-    private mutating func ready(_ message: ByteBuffer, _ run: inout OutputRun, _ events: inout [TargetEvent]) throws(DialectFault) {
+    private mutating func ready(_ message: ByteBuffer, _ run: inout OutputRun, _ events: inout [TargetEvent])
+        throws(DialectFault)
+    {
         guard TransactionStatus(message) != nil else { throw malformed(BackendType.readyForQuery) }
         guard let head = queue.head() else { throw unexpected(BackendType.readyForQuery) }
         if !queue.skipsToSync {
@@ -397,7 +426,9 @@ extension PostgresDialect {
                 queue.expected.removeFirst()
                 let outcome = queue.open[id]?.outcome ?? Outcome(kind: .success)
                 if outcome.kind == .success { succeeded(id) }
-                queue.settled = queue.open.keys.filter { $0 < id }.sorted().map { ($0, Outcome(kind: .success, tag: "BIND")) }
+                queue.settled = queue.open.keys.filter { $0 < id }.sorted().map {
+                    ($0, Outcome(kind: .success, tag: "BIND"))
+                }
                 for (id, _) in queue.settled { queue.open[id] = nil }
                 try newStatus(message, through: id.number)
                 isUnsynced = queue.expected.contains { if case .sync = $0.kind { false } else { true } } && isUnsynced
@@ -459,7 +490,8 @@ extension PostgresDialect {
             switch facts.name {
             case .prepares(let name): names.confirmStatement(name, id.number)
             case .declaresCursor(let name): names.confirmPortal(name, id.number)
-            case .deallocates(let name) where meanings[0].facts.count == 1: names.closeStatement(name, through: id.number)
+            case .deallocates(let name) where meanings[0].facts.count == 1:
+                names.closeStatement(name, through: id.number)
             case .deallocatesAll where meanings[0].facts.count == 1: names.closeAllStatements(through: id.number)
             case .closesCursor(let name) where meanings[0].facts.count == 1: names.closePortal(name, through: id.number)
             case .closesAllCursors where meanings[0].facts.count == 1: names.closeAllPortals(through: id.number)
@@ -475,7 +507,8 @@ extension PostgresDialect {
 
     func unexpected(_ type: UInt8, _ more: String = "") -> DialectFault {
         let rest = more.isEmpty ? "" : " " + more
-        return DialectFault(.target, "08P01", "The target sent an unexpected message of type \(FrontendDecoder.name(type))\(rest).")
+        return DialectFault(
+            .target, "08P01", "The target sent an unexpected message of type \(FrontendDecoder.name(type))\(rest).")
     }
 
     func malformed(_ type: UInt8) -> DialectFault {

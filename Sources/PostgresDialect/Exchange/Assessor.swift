@@ -60,7 +60,9 @@ extension PostgresDialect {
             note.resultFormats = bind.resultFormats
             note.meanings = names.statement(bind.statement, behind: framing.lastBoundary(before: command.id))
             var assessment = boundAssessment(note, bind)
-            if !names.open(bind.portal, note.meanings, number: command.id.number, limit: limits.names) { assessment.refusal = tooManyNames }
+            if !names.open(bind.portal, note.meanings, number: command.id.number, limit: limits.names) {
+                assessment.refusal = tooManyNames
+            }
             return assessment
         case FrontendType.execute:
             guard let execute = ExecuteMessage(command.bytes) else { break }
@@ -80,7 +82,8 @@ extension PostgresDialect {
             subject.classes = [.functionCall]
             subject.functions = [String(call.function)]
             return Assessment(
-                subject: subject, classes: [StatementClass.functionCall.rawValue], verb: "FUNCTION", objects: [String(call.function)])
+                subject: subject, classes: [StatementClass.functionCall.rawValue], verb: "FUNCTION",
+                objects: [String(call.function)])
         default:
             break
         }
@@ -95,13 +98,15 @@ extension PostgresDialect {
             return Meaning(number: command.id.number, facts: [], notUnderstood: reason)
         }
         return Meaning(
-            number: command.id.number, facts: analysis.statements, notUnderstood: analysis.notUnderstood, analysis: analysis)
+            number: command.id.number, facts: analysis.statements, notUnderstood: analysis.notUnderstood,
+            analysis: analysis)
     }
 
     private func tooLarge(_ length: Int) -> Assessment {
         let reason = NotUnderstood(
             message: "the message has \(length) bytes, the limit is \(limits.command)", setting: "limits.command")
-        var assessment = Assessment(subject: subject([], text: [], missing: reason.message), classes: [StatementClass.unknown.rawValue])
+        var assessment = Assessment(
+            subject: subject([], text: [], missing: reason.message), classes: [StatementClass.unknown.rawValue])
         assessment.refusal = Refusal(
             code: "54000", message: "The command is too large to be judged: \(reason.message).",
             hint: "Send large data with COPY, or ask for a higher limits.command.")
@@ -111,7 +116,8 @@ extension PostgresDialect {
     private var tooManyNames: Refusal {
         Refusal(
             code: "54000",
-            message: "The name is longer than \(NameTable.maximumNameLength) bytes, or more than \(limits.names) names are open.",
+            message:
+                "The name is longer than \(NameTable.maximumNameLength) bytes, or more than \(limits.names) names are open.",
             hint: "Close statements and portals that are not needed any more.")
     }
 
@@ -168,7 +174,8 @@ extension PostgresDialect {
     private func unmaskable(_ facts: StatementFacts, _ text: [UInt8]) -> NotUnderstood? {
         guard let copy = facts.copy, copy.direction == .to, copy.endpoint == .client else { return nil }
         guard CopyFormat(isBinary: copy.format == "binary", facts: facts, text: text) == nil else { return nil }
-        return NotUnderstood(message: "COPY with these options cannot be masked; use text, csv or binary with HEADER at most")
+        return NotUnderstood(
+            message: "COPY with these options cannot be masked; use text, csv or binary with HEADER at most")
     }
 
     /// Bind: the texts that its statement may stand for, with parameters.
@@ -180,7 +187,9 @@ extension PostgresDialect {
         var assessment = Assessment(subject: subject(all, text: text, missing: "nothing is known of \(label)"))
         describe(all, in: &assessment)
         if assessment.verb.isEmpty { assessment.verb = "BIND" }
-        if let analysis = note.meanings.last?.analysis { assessment.content.append(ContentItem(.text, RecordText.masked(analysis, masks))) }
+        if let analysis = note.meanings.last?.analysis {
+            assessment.content.append(ContentItem(.text, RecordText.masked(analysis, masks)))
+        }
         if !bind.parameters.isEmpty {
             assessment.content.append(ContentItem(.parameters, RecordParameters.json(bind, note.meanings, masks)))
         }
@@ -241,7 +250,8 @@ extension PostgresDialect {
         let facts = meanings.flatMap(\.facts)
         assessment.verb = facts.first?.verb ?? ""
         var objects: [String] = []
-        for object in facts.flatMap({ ($0.reads + $0.writes).map(\.description) + $0.objects }) where !objects.contains(object) {
+        for object in facts.flatMap({ ($0.reads + $0.writes).map(\.description) + $0.objects })
+        where !objects.contains(object) {
             objects.append(object)
             if objects.count == 64 { break }
         }

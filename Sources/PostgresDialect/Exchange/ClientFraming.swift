@@ -34,7 +34,8 @@ struct ClientFraming {
         let id = nextID()
         if oversized.count < 1024 { oversized[id] = (type, length) }
         if type == FrontendType.query || type == FrontendType.functionCall { boundary() }
-        return .command(Command(id: id, weight: type == FrontendType.parse ? .preparing : .effective, bytes: ByteBuffer()))
+        return .command(
+            Command(id: id, weight: type == FrontendType.parse ? .preparing : .effective, bytes: ByteBuffer()))
     }
 
     mutating func settledOversized(_ id: ExchangeID) { oversized[id] = nil }
@@ -116,7 +117,6 @@ struct ClientFraming {
             throw malformed(FrontendDecoder.name(type))
         }
     }
-
 
     private func malformed(_ name: String) -> DialectFault {
         DialectFault(.client, "08P01", "The \(name) message is malformed.")

@@ -107,7 +107,9 @@ struct CopyInTracker {
         var keptAll = true
         while walk.readableBytes > 0 {
             if remaining == 0 {
-                guard let length = walk.getInteger(at: walk.readerIndex + 1, as: Int32.self), length >= 4 else { return nil }
+                guard let length = walk.getInteger(at: walk.readerIndex + 1, as: Int32.self), length >= 4 else {
+                    return nil
+                }
                 remaining = Int(length) + 1
                 dropsRest = !isWanted
             }

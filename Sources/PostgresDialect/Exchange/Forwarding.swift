@@ -118,10 +118,15 @@ extension PostgresDialect {
     private mutating func noteChanges(_ note: CommandNote) {
         guard hasMasks else { return }
         let changes = note.meanings.contains { meaning in
-            meaning.notUnderstood != nil || meaning.facts.contains { !$0.classes.isDisjoint(with: Self.catalogueChanging) }
+            meaning.notUnderstood != nil
+                || meaning.facts.contains { !$0.classes.isDisjoint(with: Self.catalogueChanging) }
         }
         if changes { origins.forget() }
-        if note.meanings.contains(where: { $0.facts.contains { $0.settings.contains { $0.name == nil || $0.name == "search_path" || $0.kind == .resetAll } } }) {
+        if note.meanings.contains(where: {
+            $0.facts.contains {
+                $0.settings.contains { $0.name == nil || $0.name == "search_path" || $0.kind == .resetAll }
+            }
+        }) {
             // Only a server that reports it (18 and later) lets it be known again.
             searchPath = nil
         }
@@ -152,7 +157,8 @@ extension PostgresDialect {
             refusalCount &+= 1
             queue.append(.refusedExtended(refusal))
             let name = "sallyport_refused_\(refusalCount)"
-            return .substitute(ParseMessage.encoded(statement: name, text: Self.refusalText.utf8), text: Self.refusalText)
+            return .substitute(
+                ParseMessage.encoded(statement: name, text: Self.refusalText.utf8), text: Self.refusalText)
         }
     }
 

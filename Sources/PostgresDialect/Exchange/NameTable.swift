@@ -37,7 +37,9 @@ struct NameTable {
         return true
     }
 
-    private static func add(_ name: String, _ meaning: Meaning, _ limit: Int, to table: inout [String: [Meaning]]) -> Bool {
+    private static func add(_ name: String, _ meaning: Meaning, _ limit: Int, to table: inout [String: [Meaning]])
+        -> Bool
+    {
         guard name.utf8.count <= maximumNameLength else { return false }
         guard table[name] != nil || table.count < max(limit, 1) else { return false }
         // A name with very many unconfirmed meanings keeps them all only up to a bound; past it nothing is known.

@@ -45,8 +45,11 @@ struct OutputRun {
 
     /// Moves what was kept so far into the rewritten buffer.
     private mutating func settle() {
-        guard source.readerIndex > start, let piece = whole.getSlice(at: start, length: source.readerIndex - start) else { return }
-        if rewritten == nil { rewritten = ByteBufferAllocator().buffer(capacity: source.readableBytes + piece.readableBytes) }
+        guard source.readerIndex > start, let piece = whole.getSlice(at: start, length: source.readerIndex - start)
+        else { return }
+        if rewritten == nil {
+            rewritten = ByteBufferAllocator().buffer(capacity: source.readableBytes + piece.readableBytes)
+        }
         rewritten?.writeImmutableBuffer(piece)
         start = source.readerIndex
     }
@@ -60,7 +63,9 @@ struct OutputRun {
             isData = false
             rows = 0
         }
-        guard rewritten != nil else { return whole.getSlice(at: start, length: source.readerIndex - start) ?? ByteBuffer() }
+        guard rewritten != nil else {
+            return whole.getSlice(at: start, length: source.readerIndex - start) ?? ByteBuffer()
+        }
         settle()
         return rewritten ?? ByteBuffer()
     }

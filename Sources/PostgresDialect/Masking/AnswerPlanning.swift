@@ -16,7 +16,9 @@ extension PostgresDialect {
             var missing: [LookupRequest.ColumnReference] = []
             for column in description.columns where column.table != 0 && column.attribute > 0 {
                 let reference = LookupRequest.ColumnReference(table: column.table, attribute: column.attribute)
-                if origins[reference] == nil, !origins.isUnknown(reference), !missing.contains(reference) { missing.append(reference) }
+                if origins[reference] == nil, !origins.isUnknown(reference), !missing.contains(reference) {
+                    missing.append(reference)
+                }
             }
             if !missing.isEmpty {
                 run.flush(into: &events)
@@ -30,12 +32,15 @@ extension PostgresDialect {
         var columns = description.columns
         for index in columns.indices {
             // A Describe of a portal tells formats; a Query's are its own.
-            if !exchange.isQuery, let format = Self.format(exchange.resultFormats, index) { columns[index].format = format }
+            if !exchange.isQuery, let format = Self.format(exchange.resultFormats, index) {
+                columns[index].format = format
+            }
         }
         let plan = masks.plan(
             columns: columns.map { column in
                 AnswerColumn(
-                    name: column.name, origins: origins(of: column), isText: TypeShape.isReadable(column.type, format: column.format),
+                    name: column.name, origins: origins(of: column),
+                    isText: TypeShape.isReadable(column.type, format: column.format),
                     touchesMasked: touches)
             })
         try accept(plan, names: columns.map(\.name))
@@ -61,7 +66,8 @@ extension PostgresDialect {
         guard let denied = plan.denied else { return }
         let name = names.indices.contains(denied) ? names[denied] : "\(denied + 1)"
         throw DialectFault(
-            .target, "42501", "The column \"\(name)\" of this answer may hold masked values, and its origin is not known.")
+            .target, "42501",
+            "The column \"\(name)\" of this answer may hold masked values, and its origin is not known.")
     }
 
     /// Whether an expression of these texts may carry a value of a masked column.
@@ -78,7 +84,11 @@ extension PostgresDialect {
         default: break
         }
         if facts.columns.contains(where: { masks.mayMask(columnNamed: $0) != nil }) { return true }
-        if facts.hasStar, facts.reads.isEmpty || (facts.reads + facts.writes).contains(where: { masks.mayMask(anyColumnOf: $0) }) { return true }
+        if facts.hasStar,
+            facts.reads.isEmpty || (facts.reads + facts.writes).contains(where: { masks.mayMask(anyColumnOf: $0) })
+        {
+            return true
+        }
         return facts.inner.contains { touchesMasked($0, masks) }
     }
 
@@ -88,7 +98,9 @@ extension PostgresDialect {
     mutating func planCopy(
         _ message: ByteBuffer, _ id: ExchangeID, _ run: inout OutputRun, _ events: inout [TargetEvent]
     ) throws(DialectFault) -> Bool {
-        guard hasMasks, let exchange = queue.open[id], exchange.copyOut == nil, !exchange.copyPassesThrough else { return true }
+        guard hasMasks, let exchange = queue.open[id], exchange.copyOut == nil, !exchange.copyPassesThrough else {
+            return true
+        }
         run.flush(into: &events)
         lookup = PendingLookup(purpose: .copy, exchange: id)
         let (facts, text) = copyFacts(exchange)
@@ -113,7 +125,10 @@ extension PostgresDialect {
         let facts = exchange.meanings[0].facts
         let text = exchange.meanings[0].analysis?.text
         let outs = facts.filter { $0.copy?.direction == .to && $0.copy?.endpoint == .client }
-        return (outs.count == 1 ? outs[0] : facts.indices.contains(exchange.statementIndex) ? facts[exchange.statementIndex] : nil, text)
+        return (
+            outs.count == 1
+                ? outs[0] : facts.indices.contains(exchange.statementIndex) ? facts[exchange.statementIndex] : nil, text
+        )
     }
 
     /// Takes the catalogue's answer in; the message that asked is walked again afterwards.
@@ -140,10 +155,12 @@ extension PostgresDialect {
                 return
             }
             guard let format = CopyFormat(isBinary: response.isBinary, facts: facts, text: text) else {
-                throw DialectFault(.target, "0A000", "This form of COPY cannot be masked: use text, csv or binary with plain options.")
+                throw DialectFault(
+                    .target, "0A000", "This form of COPY cannot be masked: use text, csv or binary with plain options.")
             }
             queue.open[id]?.copyOut = CopyRewriter(
-                plan: plan, types: (0..<response.columnCount).map { found?[$0].type ?? 0 }, format: format, limit: limits.row)
+                plan: plan, types: (0..<response.columnCount).map { found?[$0].type ?? 0 }, format: format,
+                limit: limits.row)
         }
     }
 }

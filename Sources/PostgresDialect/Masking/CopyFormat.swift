@@ -12,7 +12,9 @@ enum CopyFormat: Equatable {
             return
         }
         guard let facts, let copy = facts.copy, let text, let words = Self.words(facts, copy, text) else { return nil }
-        let unknown: Set<String> = ["delimiter", "delimiters", "null", "quote", "escape", "force", "force_quote", "encoding", "oids"]
+        let unknown: Set<String> = [
+            "delimiter", "delimiters", "null", "quote", "escape", "force", "force_quote", "encoding", "oids",
+        ]
         guard words.isDisjoint(with: unknown) else { return nil }
         switch copy.format {
         case "text": self = .text(hasHeader: words.contains("header"))

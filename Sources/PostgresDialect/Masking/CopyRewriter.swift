@@ -70,7 +70,9 @@ struct CopyRewriter {
                 if isEscaped { Self.unescape(field, into: &plain) }
                 let result =
                     isEscaped
-                    ? plain.withUnsafeBytes { ValueMask.mask($0, plan, column, type: type(column), format: 0, into: &scratch) }
+                    ? plain.withUnsafeBytes {
+                        ValueMask.mask($0, plan, column, type: type(column), format: 0, into: &scratch)
+                    }
                     : ValueMask.mask(field, plan, column, type: type(column), format: 0, into: &scratch)
                 switch result {
                 case .unchanged: output.writeBytes(field)
@@ -166,12 +168,16 @@ struct CopyRewriter {
                     position += 1
                 }
             }
-            guard position < data.count, data[position] == 0x2C || data[position] == 0x0A, column < max(plan.actions.count, 1) else { return false }
+            guard position < data.count, data[position] == 0x2C || data[position] == 0x0A,
+                column < max(plan.actions.count, 1)
+            else { return false }
             let raw = UnsafeRawBufferPointer(rebasing: data[start..<position])
             if plain.isEmpty, !isQuoted {
                 // The empty unquoted field is NULL.
             } else {
-                switch plain.withUnsafeBytes({ ValueMask.mask($0, plan, column, type: type(column), format: 0, into: &scratch) }) {
+                switch plain.withUnsafeBytes({
+                    ValueMask.mask($0, plan, column, type: type(column), format: 0, into: &scratch)
+                }) {
                 case .unchanged: output.writeBytes(raw)
                 case .null: break
                 case .replaced:

@@ -14,7 +14,8 @@ enum ErrorMasking {
             switch fields.entries[index].field {
             case ErrorFields.Field.detail where masks.hasColumnRules:
                 if let hidden = detail(value, masks, relation) { value = hidden }
-            case ErrorFields.Field.message where isDataError && masks.hasColumnRules, ErrorFields.Field.where where masks.hasColumnRules:
+            case ErrorFields.Field.message where isDataError && masks.hasColumnRules,
+                ErrorFields.Field.where where masks.hasColumnRules:
                 if let hidden = quoted(value) { value = hidden }
             case ErrorFields.Field.message, ErrorFields.Field.detail, ErrorFields.Field.where, ErrorFields.Field.hint,
                 ErrorFields.Field.internalQuery:
@@ -46,7 +47,8 @@ enum ErrorMasking {
                 || columns.contains { column in
                     // An index expression, `lower(email)`, is not a name: any name in it may be the masked one.
                     let name = column.filter { $0 != " " && $0 != "\"" && $0 != ")" }
-                    return masks.mayMask(columnNamed: name) != nil || name.contains { !($0.isLetter || $0.isNumber || $0 == "_") }
+                    return masks.mayMask(columnNamed: name) != nil
+                        || name.contains { !($0.isLetter || $0.isNumber || $0 == "_") }
                 } || text[..<open.lowerBound].filter { $0 == "(" }.count > 1
             guard isMasked else { return nil }
             return Array((text[..<open.upperBound] + "***)" + tail(text[open.upperBound...])).utf8)
@@ -59,9 +61,12 @@ enum ErrorMasking {
 
     /// The fixed words behind the value, ` already exists.` and the like, when they can be told from it.
     private static func tail(_ rest: Substring) -> String {
-        for words in [" already exists.", " is not present in table", " is still referenced from table", " conflicts with"] {
+        for words in [
+            " already exists.", " is not present in table", " is still referenced from table", " conflicts with",
+        ] {
             if let found = rest.range(of: ")" + words) {
-                return words == " already exists." && found.upperBound == rest.endIndex ? words : words.hasSuffix(".") ? "" : words + " …"
+                return words == " already exists." && found.upperBound == rest.endIndex
+                    ? words : words.hasSuffix(".") ? "" : words + " …"
             }
         }
         return ""
@@ -69,9 +74,10 @@ enum ErrorMasking {
 
     /// `…: "value"`: what stands between the first such quote and the last one.
     private static func quoted(_ value: [UInt8]) -> [UInt8]? {
-        guard let last = value.lastIndex(of: 0x22), let open = value.indices.dropFirst(2).first(where: {
-            value[$0] == 0x22 && value[$0 - 1] == 0x20 && value[$0 - 2] == 0x3A
-        }), open < last
+        guard let last = value.lastIndex(of: 0x22),
+            let open = value.indices.dropFirst(2).first(where: {
+                value[$0] == 0x22 && value[$0 - 1] == 0x20 && value[$0 - 2] == 0x3A
+            }), open < last
         else { return nil }
         return value[...open] + MaskedText.stars + value[last...]
     }

@@ -5,7 +5,9 @@ import NIOCore
 enum RowRewriter {
     /// - Parameter total: bytes of the message at the run's place, header included; all are there.
     /// - Returns: false when the row is malformed or does not fit the plan.
-    static func rewrite(_ total: Int, _ plan: MaskPlan, _ columns: [RowDescription.Column], _ run: inout OutputRun) -> Bool {
+    static func rewrite(_ total: Int, _ plan: MaskPlan, _ columns: [RowDescription.Column], _ run: inout OutputRun)
+        -> Bool
+    {
         let source = run.source
         var isFine = false
         run.replace(total) { output in
@@ -17,7 +19,8 @@ enum RowRewriter {
     }
 
     private static func write(
-        _ row: UnsafeRawBufferPointer, _ plan: MaskPlan, _ columns: [RowDescription.Column], into output: inout ByteBuffer
+        _ row: UnsafeRawBufferPointer, _ plan: MaskPlan, _ columns: [RowDescription.Column],
+        into output: inout ByteBuffer
     ) -> Bool {
         guard row.count >= 2 else { return false }
         let count = Int(row.loadUnaligned(as: UInt16.self).bigEndian)
@@ -40,7 +43,9 @@ enum RowRewriter {
             let value = UnsafeRawBufferPointer(rebasing: row[position..<position + Int(length)])
             position += Int(length)
             scratch.removeAll(keepingCapacity: true)
-            switch ValueMask.mask(value, plan, index, type: columns[index].type, format: columns[index].format, into: &scratch) {
+            switch ValueMask.mask(
+                value, plan, index, type: columns[index].type, format: columns[index].format, into: &scratch)
+            {
             case .unchanged:
                 output.writeInteger(length)
                 output.writeBytes(value)
@@ -60,7 +65,8 @@ enum RowRewriter {
 /// Masks one value so that it stays valid for its type; where that cannot be, NULL stands in.
 enum ValueMask {
     static func mask(
-        _ value: UnsafeRawBufferPointer, _ plan: MaskPlan, _ index: Int, type: UInt32, format: Int16, into output: inout [UInt8]
+        _ value: UnsafeRawBufferPointer, _ plan: MaskPlan, _ index: Int, type: UInt32, format: Int16,
+        into output: inout [UInt8]
     ) -> MaskedValue {
         guard plan.actions.indices.contains(index) else { return .null }
         switch plan.actions[index] {
@@ -110,7 +116,9 @@ enum TypeShape {
     /// hold a card number.
     static func isReadable(_ type: UInt32, format: Int16) -> Bool {
         switch type {
-        case TypeOID.bool, TypeOID.bytea, TypeOID.int2, TypeOID.int4, TypeOID.oid, TypeOID.float4, TypeOID.float8, TypeOID.uuid: false
+        case TypeOID.bool, TypeOID.bytea, TypeOID.int2, TypeOID.int4, TypeOID.oid, TypeOID.float4, TypeOID.float8,
+            TypeOID.uuid:
+            false
         case 1082, 1083, 1114, 1184, 1186, 1266: false
         case TypeOID.int8, 1700: format == 0
         default: true
@@ -123,7 +131,9 @@ enum TypeShape {
             bytes.filter { [0x22, 0x27, 0x28, 0x29, 0x2C, 0x5B, 0x5C, 0x5D, 0x7B, 0x7D].contains($0) }
         }
         // A bare number that became stars is no number any more.
-        guard let first = old.first, first == 0x22 || first == 0x7B || first == 0x5B || first == 0x28 else { return false }
+        guard let first = old.first, first == 0x22 || first == 0x7B || first == 0x5B || first == 0x28 else {
+            return false
+        }
         return marks(old) == marks(new)
     }
 }

@@ -28,7 +28,8 @@ package struct ParseMessage: Equatable, Sendable {
     package init?(_ message: ByteBuffer) {
         var body = message
         body.moveReaderIndex(forwardBy: min(5, body.readableBytes))
-        guard let statement = body.readCName(), let text = body.readCString(), let count = body.readInteger(as: UInt16.self),
+        guard let statement = body.readCName(), let text = body.readCString(),
+            let count = body.readInteger(as: UInt16.self),
             body.readableBytes == Int(count) * 4
         else { return nil }
         self.statement = statement
@@ -99,7 +100,8 @@ package struct BindMessage: Equatable, Sendable {
     }
 
     package static func encoded(
-        portal: String = "", statement: String = "", formats: [Int16] = [], parameters: [[UInt8]?] = [], resultFormats: [Int16] = []
+        portal: String = "", statement: String = "", formats: [Int16] = [], parameters: [[UInt8]?] = [],
+        resultFormats: [Int16] = []
     ) -> ByteBuffer {
         var buffer = ByteBuffer()
         buffer.writeMessage(FrontendType.bind) { body in
@@ -158,7 +160,9 @@ package struct ExecuteMessage: Equatable, Sendable {
     package init?(_ message: ByteBuffer) {
         var body = message
         body.moveReaderIndex(forwardBy: min(5, body.readableBytes))
-        guard let portal = body.readCName(), let rows = body.readInteger(as: Int32.self), body.readableBytes == 0 else { return nil }
+        guard let portal = body.readCName(), let rows = body.readInteger(as: Int32.self), body.readableBytes == 0 else {
+            return nil
+        }
         self.portal = portal
         maximumRows = rows
     }

@@ -47,7 +47,8 @@ package struct ErrorFields: Equatable, Sendable {
             text.map { Entry(field: field, value: $0.utf8.filter { $0 != 0 }) }
         }
         entries = [
-            entry(Field.severity, severity), entry(Field.severityUnlocalised, severity), entry(Field.code, refusal.code),
+            entry(Field.severity, severity), entry(Field.severityUnlocalised, severity),
+            entry(Field.code, refusal.code),
             entry(Field.message, refusal.message), entry(Field.detail, refusal.detail), entry(Field.hint, refusal.hint),
         ].compactMap { $0 }
     }

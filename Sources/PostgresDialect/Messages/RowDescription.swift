@@ -14,7 +14,8 @@ package struct RowDescription: Equatable, Sendable {
         package var format: Int16
 
         package init(
-            name: String, table: UInt32 = 0, attribute: Int16 = 0, type: UInt32 = 25, size: Int16 = -1, modifier: Int32 = -1, format: Int16 = 0
+            name: String, table: UInt32 = 0, attribute: Int16 = 0, type: UInt32 = 25, size: Int16 = -1,
+            modifier: Int32 = -1, format: Int16 = 0
         ) {
             self.name = name
             self.table = table
@@ -37,12 +38,15 @@ package struct RowDescription: Equatable, Sendable {
         columns = []
         columns.reserveCapacity(Int(count))
         for _ in 0..<count {
-            guard let name = body.readCText(), let table = body.readInteger(as: UInt32.self), let attribute = body.readInteger(as: Int16.self),
+            guard let name = body.readCText(), let table = body.readInteger(as: UInt32.self),
+                let attribute = body.readInteger(as: Int16.self),
                 let type = body.readInteger(as: UInt32.self), let size = body.readInteger(as: Int16.self),
                 let modifier = body.readInteger(as: Int32.self), let format = body.readInteger(as: Int16.self)
             else { return nil }
             columns.append(
-                Column(name: name, table: table, attribute: attribute, type: type, size: size, modifier: modifier, format: format))
+                Column(
+                    name: name, table: table, attribute: attribute, type: type, size: size, modifier: modifier,
+                    format: format))
         }
         guard body.readableBytes == 0 else { return nil }
     }

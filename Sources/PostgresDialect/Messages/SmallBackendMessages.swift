@@ -13,7 +13,8 @@ package struct BackendKeyData: Equatable, Sendable {
     package init?(_ message: ByteBuffer) {
         var body = message
         body.moveReaderIndex(forwardBy: min(5, body.readableBytes))
-        guard let processID = body.readInteger(as: Int32.self), body.readableBytes >= 4, body.readableBytes <= 256 else { return nil }
+        guard let processID = body.readInteger(as: Int32.self), body.readableBytes >= 4, body.readableBytes <= 256
+        else { return nil }
         self.init(processID: processID, secret: Array(body.readableBytesView))
     }
 
@@ -58,7 +59,8 @@ package enum TransactionStatus: UInt8, Sendable {
 
     /// - Parameter message: a ReadyForQuery, header included.
     package init?(_ message: ByteBuffer) {
-        guard message.readableBytes == 6, let byte = message.getInteger(at: message.readerIndex + 5, as: UInt8.self) else { return nil }
+        guard message.readableBytes == 6, let byte = message.getInteger(at: message.readerIndex + 5, as: UInt8.self)
+        else { return nil }
         self.init(rawValue: byte)
     }
 

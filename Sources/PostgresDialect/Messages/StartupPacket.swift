@@ -64,7 +64,9 @@ package struct StartupMessage: Equatable, Sendable {
             }
             guard let value = body.readCString() else { break }
             // A name or value that is not UTF-8 would reach the target in another spelling than was judged.
-            guard let name = String(validating: name, as: UTF8.self), let value = String(validating: value, as: UTF8.self) else {
+            guard let name = String(validating: name, as: UTF8.self),
+                let value = String(validating: value, as: UTF8.self)
+            else {
                 throw MalformedMessage("a start-up parameter is not UTF-8")
             }
             parameters.append((name, value))

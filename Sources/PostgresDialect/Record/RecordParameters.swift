@@ -17,7 +17,9 @@ enum RecordParameters {
                 output += Array("null".utf8)
                 continue
             }
-            let format = bind.parameterFormats.count == 1 ? bind.parameterFormats[0] : bind.parameterFormats.count > index ? bind.parameterFormats[index] : 0
+            let format =
+                bind.parameterFormats.count == 1
+                ? bind.parameterFormats[0] : bind.parameterFormats.count > index ? bind.parameterFormats[index] : 0
             let types = meanings.map { $0.parameterTypes.count > index ? $0.parameterTypes[index] : 0 }
             let value = RecordValue.decode(parameter, format: format, type: Set(types).count == 1 ? types[0] : 0)
             write(value, method: method(index + 1, meanings, masks), masks, into: &output)
@@ -42,7 +44,8 @@ enum RecordParameters {
         return strictest
     }
 
-    private static func write(_ value: RecordValue, method: MaskMethod?, _ masks: MaskSet?, into output: inout [UInt8]) {
+    private static func write(_ value: RecordValue, method: MaskMethod?, _ masks: MaskSet?, into output: inout [UInt8])
+    {
         let key = masks?.key ?? MaskKey(bytes: [])
         if let method {
             var masked: [UInt8] = []
@@ -56,7 +59,9 @@ enum RecordParameters {
         case .text(let bytes):
             var masked: [UInt8] = []
             switch masks.map({ masks in bytes.withUnsafeBytes { masks.mask(text: $0, into: &masked) } }) ?? .unchanged {
-            case .unchanged: JSONText.write(bytes.count > longest ? Array(bytes.prefix(longest)) + RecordText.hidden : bytes, into: &output)
+            case .unchanged:
+                JSONText.write(
+                    bytes.count > longest ? Array(bytes.prefix(longest)) + RecordText.hidden : bytes, into: &output)
             case .replaced: JSONText.write(masked, into: &output)
             case .null: output += Array("null".utf8)
             }
@@ -86,7 +91,8 @@ enum RecordValue: Equatable {
         let bytes = Array(value.readableBytesView)
         guard format == 1 else { return isText(bytes) ? .text(bytes) : .binary(bytes) }
         func integer<I: FixedWidthInteger>(_: I.Type) -> RecordValue {
-            guard bytes.count == MemoryLayout<I>.size, let number = value.getInteger(at: value.readerIndex, as: I.self) else {
+            guard bytes.count == MemoryLayout<I>.size, let number = value.getInteger(at: value.readerIndex, as: I.self)
+            else {
                 return .binary(bytes)
             }
             return .literal(Array(String(number).utf8))
@@ -99,10 +105,14 @@ enum RecordValue: Equatable {
         case TypeOID.int8: return integer(Int64.self)
         case TypeOID.oid: return integer(UInt32.self)
         case TypeOID.float4:
-            guard bytes.count == 4, let bits = value.getInteger(at: value.readerIndex, as: UInt32.self) else { return .binary(bytes) }
+            guard bytes.count == 4, let bits = value.getInteger(at: value.readerIndex, as: UInt32.self) else {
+                return .binary(bytes)
+            }
             return number(Double(Float(bitPattern: bits)), String(Float(bitPattern: bits)))
         case TypeOID.float8:
-            guard bytes.count == 8, let bits = value.getInteger(at: value.readerIndex, as: UInt64.self) else { return .binary(bytes) }
+            guard bytes.count == 8, let bits = value.getInteger(at: value.readerIndex, as: UInt64.self) else {
+                return .binary(bytes)
+            }
             return number(Double(bitPattern: bits), String(Double(bitPattern: bits)))
         case TypeOID.uuid where bytes.count == 16:
             return .text(uuid(bytes))

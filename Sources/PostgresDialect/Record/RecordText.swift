@@ -16,7 +16,9 @@ enum RecordText {
             let end = min(max(analysis.literalsEnd, 0), text.count)
             var position = 0
             for use in analysis.literals {
-                guard use.parameter == nil, use.range.lowerBound >= position, use.range.upperBound <= end else { continue }
+                guard use.parameter == nil, use.range.lowerBound >= position, use.range.upperBound <= end else {
+                    continue
+                }
                 let token = UnsafeRawBufferPointer(rebasing: text[use.range])
                 guard let method = method(for: use, masks) else { continue }
                 scan(text, position..<use.range.lowerBound, masks, into: &output)
@@ -35,13 +37,16 @@ enum RecordText {
         guard let masks, masks.hasColumnRules else { return nil }
         if use.unknownColumn { return .redact }
         let methods = use.columns.compactMap { column in
-            use.relation.map { masks.method(schema: $0.schema, table: $0.name, column: column) } ?? masks.mayMask(columnNamed: column)
+            use.relation.map { masks.method(schema: $0.schema, table: $0.name, column: column) }
+                ?? masks.mayMask(columnNamed: column)
         }
         return methods.max { $0.strictness < $1.strictness }
     }
 
     /// What stands between: detectors that apply everywhere read it too, comments and unmasked literals included.
-    private static func scan(_ text: UnsafeRawBufferPointer, _ range: Range<Int>, _ masks: MaskSet?, into output: inout [UInt8]) {
+    private static func scan(
+        _ text: UnsafeRawBufferPointer, _ range: Range<Int>, _ masks: MaskSet?, into output: inout [UInt8]
+    ) {
         let piece = UnsafeRawBufferPointer(rebasing: text[range])
         guard let masks else {
             output.append(contentsOf: piece)

@@ -51,7 +51,8 @@ private struct RecordingDecoder {
     consuming func decode(_ bytes: ByteBuffer) -> RecordedAnswer {
         var walk = bytes
         while walk.readableBytes > 0 {
-            guard let header = (try? MessageHeader(at: walk)) ?? nil, let message = walk.readSlice(length: header.total) else {
+            guard let header = (try? MessageHeader(at: walk)) ?? nil, let message = walk.readSlice(length: header.total)
+            else {
                 answer.isTruncated = true
                 break
             }
@@ -92,7 +93,9 @@ private struct RecordingDecoder {
         case BackendType.error:
             answer.error = ErrorFields(message).map(Self.words)
         case BackendType.notice:
-            if answer.notices.count < 100, let fields = ErrorFields(message) { answer.notices.append(Self.words(fields)) }
+            if answer.notices.count < 100, let fields = ErrorFields(message) {
+                answer.notices.append(Self.words(fields))
+            }
         default:
             break
         }
@@ -134,7 +137,9 @@ private struct RecordingDecoder {
         switch RecordValue.decode(value, format: format, type: isCut && format == 1 ? TypeOID.text : type) {
         case .literal(let bytes), .text(let bytes): text = String(decoding: bytes, as: UTF8.self)
         case .binary(let bytes):
-            text = "\\x" + String(decoding: bytes.flatMap { [hexadecimal($0 >> 4), hexadecimal($0 & 0xF)] }, as: UTF8.self)
+            text =
+                "\\x"
+                + String(decoding: bytes.flatMap { [hexadecimal($0 >> 4), hexadecimal($0 & 0xF)] }, as: UTF8.self)
         }
         return isCut ? text + "…" : text
     }

@@ -56,13 +56,16 @@ struct ClientSignIn {
         }
     }
 
-    private mutating func begin(_ message: StartupMessage, _ settings: PostgresDialect.Settings) throws(DialectFault) -> ByteBuffer {
+    private mutating func begin(_ message: StartupMessage, _ settings: PostgresDialect.Settings) throws(DialectFault)
+        -> ByteBuffer
+    {
         guard isTLS || settings.acceptsClearText else {
             throw DialectFault(
                 .client, "28000", "This gateway takes a token over TLS only: connect with sslmode=require.")
         }
         guard let user = message["user"], !user.isEmpty else {
-            throw DialectFault(.client, "28000", "The start-up packet names no user: the user name is the connection's name.")
+            throw DialectFault(
+                .client, "28000", "The start-up packet names no user: the user name is the connection's name.")
         }
         switch StartupPolicy.judge(message) {
         case .failure(let rejection): throw DialectFault(side: .client, rejection.refusal)
@@ -72,7 +75,9 @@ struct ClientSignIn {
         state = .passwordAsked
         var reply = ByteBuffer()
         let unknown = message.parameters.map(\.name).filter { $0.hasPrefix("_pq_.") }
-        if message.minor > 0 || !unknown.isEmpty { NegotiateProtocolVersion(unknownOptions: unknown).write(into: &reply) }
+        if message.minor > 0 || !unknown.isEmpty {
+            NegotiateProtocolVersion(unknownOptions: unknown).write(into: &reply)
+        }
         AuthenticationRequest.cleartextPassword.write(into: &reply)
         return reply
     }
@@ -81,9 +86,12 @@ struct ClientSignIn {
     mutating func take(password message: ByteBuffer) throws(DialectFault) -> SignInProof {
         var body = message
         body.moveReaderIndex(forwardBy: 5)
-        guard let token = body.readCString(), body.readableBytes == 0 else { throw Self.fault("the password message is malformed") }
+        guard let token = body.readCString(), body.readableBytes == 0 else {
+            throw Self.fault("the password message is malformed")
+        }
         guard !token.isEmpty else {
-            throw DialectFault(.client, "28P01", "No password was given: the password is an identity token or a ticket.")
+            throw DialectFault(
+                .client, "28P01", "No password was given: the password is an identity token or a ticket.")
         }
         state = .done
         return SignInProof(

@@ -54,13 +54,15 @@ package struct ScramClient: Sendable {
         }
         let parts = text.split(separator: ",", omittingEmptySubsequences: false)
         guard parts.count >= 3, let combined = Self.value("r", parts[0]), let saltText = Self.value("s", parts[1]),
-            let salt = Base64.decode(saltText), !salt.isEmpty, let count = Self.value("i", parts[2]).flatMap({ Int($0) })
+            let salt = Base64.decode(saltText), !salt.isEmpty,
+            let count = Self.value("i", parts[2]).flatMap({ Int($0) })
         else { throw MalformedMessage("the server's SCRAM challenge is malformed") }
         guard combined.hasPrefix(nonce), combined.utf8.count > nonce.utf8.count else {
             throw MalformedMessage("the server's SCRAM challenge does not carry this side's nonce")
         }
         guard count >= 1, count <= Self.maximumIterations else {
-            throw MalformedMessage("the server asks for \(count) SCRAM iterations, at most \(Self.maximumIterations) are done")
+            throw MalformedMessage(
+                "the server asks for \(count) SCRAM iterations, at most \(Self.maximumIterations) are done")
         }
         var bound = Array(header.utf8)
         if case .endPoint(let hash) = binding { bound += hash }
@@ -78,7 +80,8 @@ package struct ScramClient: Sendable {
 
     /// Verifies that the server knows the password too.
     package func verify(serverFinal: [UInt8]) throws(MalformedMessage) {
-        guard let expected = serverSignature, serverFinal.count <= 4096, let text = String(validating: serverFinal, as: UTF8.self),
+        guard let expected = serverSignature, serverFinal.count <= 4096,
+            let text = String(validating: serverFinal, as: UTF8.self),
             let value = Self.value("v", text.prefix { $0 != "," }), let given = Base64.decode(value),
             given.count == expected.count, zip(given, expected).reduce(0, { $0 | ($1.0 ^ $1.1) }) == 0
         else { throw MalformedMessage("the server could not prove that it knows the password") }
@@ -123,7 +126,9 @@ package enum SASLprep {
     /// Maps non-ASCII spaces to a space and drops what is "commonly mapped to nothing". Compatibility normalisation is left
     /// out: a password with such characters must be given in normal form.
     package static func prepare(_ password: [UInt8]) -> [UInt8] {
-        guard password.contains(where: { $0 >= 0x80 }), let text = String(validating: password, as: UTF8.self) else { return password }
+        guard password.contains(where: { $0 >= 0x80 }), let text = String(validating: password, as: UTF8.self) else {
+            return password
+        }
         var result = String.UnicodeScalarView()
         for scalar in text.unicodeScalars {
             switch scalar.value {

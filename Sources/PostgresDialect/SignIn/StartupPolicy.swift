@@ -13,13 +13,16 @@ enum StartupPolicy {
                 continue
             case "replication":
                 guard ["false", "off", "no", "0", "f", "n"].contains(value.lowercased()) else {
-                    return .failure(Rejection("0A000", "Replication connections are not supported through this gateway."))
+                    return .failure(
+                        Rejection("0A000", "Replication connections are not supported through this gateway."))
                 }
                 continue
             case "options":
                 guard let settings = options(value) else {
                     return .failure(
-                        Rejection("22023", "The start-up parameter options could not be understood; only -c name=value is passed on."))
+                        Rejection(
+                            "22023",
+                            "The start-up parameter options could not be understood; only -c name=value is passed on."))
                 }
                 for (name, value) in settings {
                     if let rejection = reject(setting: name.lowercased(), value) { return .failure(rejection) }
@@ -82,7 +85,10 @@ enum StartupPolicy {
             guard let equals = body.firstIndex(of: "="), equals > body.startIndex else { return nil }
             // PostgreSQL takes a dash in the name for an underscore.
             let name = String(body[..<equals].map { $0 == "-" ? "_" : $0 })
-            guard name.utf8.allSatisfy({ $0 == 0x5F || $0 == 0x2E || $0 >= 0x30 && $0 <= 0x39 || $0 | 0x20 >= 0x61 && $0 | 0x20 <= 0x7A })
+            guard
+                name.utf8.allSatisfy({
+                    $0 == 0x5F || $0 == 0x2E || $0 >= 0x30 && $0 <= 0x39 || $0 | 0x20 >= 0x61 && $0 | 0x20 <= 0x7A
+                })
             else { return nil }
             settings.append((name, String(body[body.index(after: equals)...])))
         }

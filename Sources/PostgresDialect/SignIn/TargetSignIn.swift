@@ -30,7 +30,9 @@ struct TargetSignIn {
 
     var isDone: Bool { if case .done = state { true } else { false } }
 
-    mutating func open(_ credential: TargetCredential, terms: SessionTerms, parameters: [(name: String, value: String)]) -> ByteBuffer {
+    mutating func open(_ credential: TargetCredential, terms: SessionTerms, parameters: [(name: String, value: String)])
+        -> ByteBuffer
+    {
         user = credential.username.isEmpty ? terms.targetUser : credential.username
         password = credential.password
         database = terms.database
@@ -75,7 +77,9 @@ struct TargetSignIn {
                 state = .tlsHandshake
                 return .startTLS
             case UInt8(ascii: "N"):
-                guard tls == .prefer else { throw fault("the target does not offer TLS, which this connection requires") }
+                guard tls == .prefer else {
+                    throw fault("the target does not offer TLS, which this connection requires")
+                }
                 return .reply(startup())
             default:
                 throw fault("the target's answer to the request for TLS is malformed")
@@ -98,14 +102,18 @@ struct TargetSignIn {
     mutating func take(_ type: UInt8, _ message: ByteBuffer) throws(DialectFault) -> Step {
         switch type {
         case BackendType.authentication:
-            guard let request = AuthenticationRequest(message) else { throw fault("the target's authentication request is malformed") }
+            guard let request = AuthenticationRequest(message) else {
+                throw fault("the target's authentication request is malformed")
+            }
             return try answer(request)
         case BackendType.error:
             throw refused(message)
         case BackendType.notice:
             return .none
         case BackendType.parameterStatus:
-            guard case .authenticated = state, let status = ParameterStatus(message), statuses.count < 256 else { break }
+            guard case .authenticated = state, let status = ParameterStatus(message), statuses.count < 256 else {
+                break
+            }
             guard SettingsGuard.accepts(status) else {
                 throw fault("the target sets \(status.name) to a value this gateway cannot work with", code: "0A000")
             }
@@ -127,7 +135,8 @@ struct TargetSignIn {
         default:
             break
         }
-        throw fault("the target sent an unexpected message of type \(FrontendDecoder.name(type)) while the gateway signed in")
+        throw fault(
+            "the target sent an unexpected message of type \(FrontendDecoder.name(type)) while the gateway signed in")
     }
 
     private mutating func answer(_ request: AuthenticationRequest) throws(DialectFault) -> Step {
@@ -171,7 +180,9 @@ struct TargetSignIn {
         _ = try needPassword()
         if case .endPoint = binding, !mechanisms.contains("SCRAM-SHA-256-PLUS") { binding = .notOffered }
         let scram = ScramClient(binding: binding)
-        guard mechanisms.contains(scram.mechanism) else { throw fault("the target offers no SASL mechanism that this gateway speaks") }
+        guard mechanisms.contains(scram.mechanism) else {
+            throw fault("the target offers no SASL mechanism that this gateway speaks")
+        }
         state = .scramFirst(scram)
         return reply { body in
             body.writeCString(scram.mechanism.utf8)
@@ -182,7 +193,9 @@ struct TargetSignIn {
     }
 
     private func needPassword() throws(DialectFault) -> [UInt8] {
-        guard let password else { throw fault("the target asks for a password and the connection has none", code: "28000") }
+        guard let password else {
+            throw fault("the target asks for a password and the connection has none", code: "28000")
+        }
         return password
     }
 
