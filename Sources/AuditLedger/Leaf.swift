@@ -7,7 +7,8 @@ package struct Leaf: Sendable {
     /// Throws when the bytes are no leaf in canonical form.
     package init(_ bytes: [UInt8]) throws(LeafReader.Failure) {
         value = try LeafReader.read(bytes)
-        guard id != nil, session != nil, sequence != nil, time != nil, type != nil, value["v"]?.integer == Int64(LeafEncoder.version)
+        guard id != nil, session != nil, sequence != nil, time != nil, type != nil,
+            value["v"]?.integer == Int64(LeafEncoder.version)
         else { throw LeafReader.Failure(offset: 0, reason: "a leaf needs v, id, session, seq, time and type") }
     }
 
@@ -23,13 +24,15 @@ package struct Leaf: Sendable {
 
     private static func principal(_ value: LeafValue?) -> Principal? {
         guard let issuer = value?["issuer"]?.string, let subject = value?["subject"]?.string else { return nil }
-        return Principal(issuer: issuer, subject: subject, name: value?["name"]?.string, groups: [], isPersonIssuer: false)
+        return Principal(
+            issuer: issuer, subject: subject, name: value?["name"]?.string, groups: [], isPersonIssuer: false)
     }
 
     package var agent: AgentContext {
         let agent = value["agent"]
         return AgentContext(
-            agent: agent?["name"]?.string, model: agent?["model"]?.string, run: agent?["run"]?.string, purpose: agent?["purpose"]?.string,
+            agent: agent?["name"]?.string, model: agent?["model"]?.string, run: agent?["run"]?.string,
+            purpose: agent?["purpose"]?.string,
             traceparent: agent?["traceparent"]?.string, onBehalfOf: agent?["on_behalf_of"]?.string,
             trust: agent?["trust"]?.string.flatMap(AgentContext.Trust.init(rawValue:)) ?? .claimed)
     }
@@ -39,7 +42,8 @@ package struct Leaf: Sendable {
         guard let session else { return nil }
         return SessionContext(
             session: session, principal: principal, agent: agent, connection: value["connection"]?.string ?? "",
-            kind: value["kind"]?.string ?? "", clientAddress: value["address"]?.string ?? "", database: value["database"]?.string,
+            kind: value["kind"]?.string ?? "", clientAddress: value["address"]?.string ?? "",
+            database: value["database"]?.string,
             role: value["role"]?.string, durability: value["durability"]?.string)
     }
 
@@ -50,7 +54,8 @@ package struct Leaf: Sendable {
                 let size = item["size"]?.integer.flatMap(UInt64.init(exactly:))
             else { return nil }
             return Commitment(
-                kind: .init(rawValue: kind), digest: digest, size: size, kept: item["kept"]?.integer.flatMap(UInt64.init(exactly:)))
+                kind: .init(rawValue: kind), digest: digest, size: size,
+                kept: item["kept"]?.integer.flatMap(UInt64.init(exactly:)))
         }
     }
 

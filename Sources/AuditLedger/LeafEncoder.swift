@@ -23,9 +23,13 @@ package struct LeafEncoder: Sendable {
 
     package init(_ context: SessionContext) {
         session = context.session
-        address = Self.fragment { if !context.clientAddress.isEmpty { $0.member(",\"address\":", context.clientAddress, 256) } }
+        address = Self.fragment {
+            if !context.clientAddress.isEmpty { $0.member(",\"address\":", context.clientAddress, 256) }
+        }
         agent = Self.fragment { $0.agent(context.agent) }
-        connection = Self.fragment { if !context.connection.isEmpty { $0.member(",\"connection\":", context.connection, 256) } }
+        connection = Self.fragment {
+            if !context.connection.isEmpty { $0.member(",\"connection\":", context.connection, 256) }
+        }
         database = Self.fragment { $0.member(",\"database\":", context.database, 256) }
         durability = Self.fragment { $0.member(",\"durability\":", context.durability, 32) }
         kind = Self.fragment { $0.member(",\"kind\":", context.kind, 64) }

@@ -88,7 +88,9 @@ extension CanonicalWriter {
 
     mutating func counts(_ draft: borrowing EntryDraft) {
         let rows = draft.rows ?? draft.outcome?.rows
-        guard rows != nil || draft.bytesIn != nil || draft.bytesOut != nil || draft.durationMicros != nil || !draft.measures.isEmpty
+        guard
+            rows != nil || draft.bytesIn != nil || draft.bytesOut != nil || draft.durationMicros != nil
+                || !draft.measures.isEmpty
         else { return }
         literal(",\"counts\":")
         let start = bytes.count

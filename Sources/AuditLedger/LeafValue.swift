@@ -49,7 +49,9 @@ package struct LeafReader {
     }
 
     package static func read(_ bytes: [UInt8]) throws(Failure) -> LeafValue {
-        guard bytes.count <= LeafEncoder.maximumLength else { throw Failure(offset: 0, reason: "longer than 65,535 bytes") }
+        guard bytes.count <= LeafEncoder.maximumLength else {
+            throw Failure(offset: 0, reason: "longer than 65,535 bytes")
+        }
         var reader = LeafReader(bytes)
         let value = try reader.value(depth: 0)
         guard reader.index == bytes.count else { throw reader.failure("something follows the value") }
@@ -118,7 +120,9 @@ package struct LeafReader {
             value = value * 10 + UInt64(bytes[index] - 0x30)
             index += 1
         }
-        guard index > start, bytes[start] != 0x30 || (index == start + 1 && !isNegative), value <= CanonicalWriter.maximumInteger else {
+        guard index > start, bytes[start] != 0x30 || (index == start + 1 && !isNegative),
+            value <= CanonicalWriter.maximumInteger
+        else {
             throw failure("no whole number in canonical form")
         }
         return isNegative ? -Int64(value) : Int64(value)
@@ -150,7 +154,9 @@ package struct LeafReader {
         case UInt8(ascii: "f"): return 0x0C
         case UInt8(ascii: "r"): return 0x0D
         case UInt8(ascii: "u"):
-            guard bytes.count - index >= 4, bytes[index] == 0x30, bytes[index + 1] == 0x30 else { throw failure("an escape that is not needed") }
+            guard bytes.count - index >= 4, bytes[index] == 0x30, bytes[index + 1] == 0x30 else {
+                throw failure("an escape that is not needed")
+            }
             let (high, low) = (Self.nibble(bytes[index + 2]), Self.nibble(bytes[index + 3]))
             guard let high, let low, high < 2, ![8, 9, 10, 12, 13].contains(high << 4 | low) else {
                 throw failure("an escape that is not needed")

@@ -18,7 +18,8 @@ package struct SessionContext: Sendable {
     package var durability: String?
 
     package init(
-        session: RecordID, principal: Principal?, agent: AgentContext = AgentContext(), connection: String, kind: String,
+        session: RecordID, principal: Principal?, agent: AgentContext = AgentContext(), connection: String,
+        kind: String,
         clientAddress: String, database: String? = nil, role: String? = nil, durability: String? = nil
     ) {
         self.session = session

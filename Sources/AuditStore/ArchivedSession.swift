@@ -22,10 +22,12 @@ package struct ArchivedSession: Sendable {
         guard let id = RecordID(row["id"] as String) else { return nil }
         var principal: Principal?
         if let issuer = row["issuer"] as String?, let subject = row["subject"] as String? {
-            principal = Principal(issuer: issuer, subject: subject, name: row["name"], groups: [], isPersonIssuer: false)
+            principal = Principal(
+                issuer: issuer, subject: subject, name: row["name"], groups: [], isPersonIssuer: false)
         }
         let agent = AgentContext(
-            agent: row["agent"], model: row["model"], run: row["run"], purpose: row["purpose"], traceparent: row["traceparent"],
+            agent: row["agent"], model: row["model"], run: row["run"], purpose: row["purpose"],
+            traceparent: row["traceparent"],
             onBehalfOf: row["on_behalf_of"], trust: AgentContext.Trust(rawValue: row["trust"] ?? "") ?? .claimed)
         context = SessionContext(
             session: id, principal: principal, agent: agent, connection: row["connection"], kind: row["kind"],

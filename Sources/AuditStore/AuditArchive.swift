@@ -29,9 +29,12 @@ package final class AuditArchive: Sendable {
     package static func open(directory: String, vaultKey: SymmetricKey) throws(GatewayError) -> AuditArchive {
         let storage = PosixStorage(root: directory)
         do throws(StorageFailure) {
-            guard try storage.list("").contains("wal") else { throw StorageFailure(call: "open", path: "wal", number: 2) }
+            guard try storage.list("").contains("wal") else {
+                throw StorageFailure(call: "open", path: "wal", number: 2)
+            }
         } catch {
-            throw GatewayError(.notFound, "\(directory) holds no record; check `data:` in the configuration.", cause: error)
+            throw GatewayError(
+                .notFound, "\(directory) holds no record; check `data:` in the configuration.", cause: error)
         }
         // A folder that cannot be locked belongs to a running gateway, or may only be read.
         if (try? storage.lock()) == true {
@@ -41,7 +44,8 @@ package final class AuditArchive: Sendable {
             return AuditArchive(index: filer.index, storage: storage, vaultKey: vaultKey)
         }
         return AuditArchive(
-            index: try SearchIndex(path: directory + "/index.sqlite", isReader: true), storage: storage, vaultKey: vaultKey)
+            index: try SearchIndex(path: directory + "/index.sqlite", isReader: true), storage: storage,
+            vaultKey: vaultKey)
     }
 
     /// Waits, at most a second, until everything in the log at the time of the call can be found; false when it still cannot.
@@ -114,7 +118,8 @@ package final class AuditArchive: Sendable {
 
     package func session(_ id: RecordID) throws -> ArchivedSession? {
         try index.read { db in
-            try Row.fetchOne(db, sql: "SELECT * FROM sessions WHERE id = ?", arguments: [id.description]).flatMap(ArchivedSession.init)
+            try Row.fetchOne(db, sql: "SELECT * FROM sessions WHERE id = ?", arguments: [id.description]).flatMap(
+                ArchivedSession.init)
         }
     }
 
@@ -128,7 +133,9 @@ package final class AuditArchive: Sendable {
                     if words.allSatisfy({ text.contains($0) }) { return true }
                 }
             }
-            guard page.count == 200, let last = page.last, let sequence = try Leaf(last.leaf).sequence else { return false }
+            guard page.count == 200, let last = page.last, let sequence = try Leaf(last.leaf).sequence else {
+                return false
+            }
             from = sequence + 1
         }
     }
@@ -144,7 +151,9 @@ package final class AuditArchive: Sendable {
                     SELECT position, content FROM entries WHERE sid = (SELECT sid FROM sessions WHERE id = ?) AND seq >= ?
                     ORDER BY seq LIMIT ?
                     """, arguments: [session.description, Int64(clamping: from), limit]
-            ).map { (position: UInt64(clamping: $0[0] as Int64), content: ($0[1] as Int64?).map(UInt64.init(clamping:))) }
+            ).map {
+                (position: UInt64(clamping: $0[0] as Int64), content: ($0[1] as Int64?).map(UInt64.init(clamping:)))
+            }
         }
         var fetcher = try RecordFetcher(index: index, storage: storage, vaultKey: vaultKey)
         return try places.map { place in
@@ -174,7 +183,9 @@ package final class AuditArchive: Sendable {
         guard !positions.isEmpty else { return }
         var fetcher = try RecordFetcher(index: index, storage: storage, vaultKey: vaultKey)
         for position in positions {
-            guard let plain = try fetcher.open(fetcher.record(at: UInt64(clamping: position)), session: session) else { return }
+            guard let plain = try fetcher.open(fetcher.record(at: UInt64(clamping: position)), session: session) else {
+                return
+            }
             if try !body(plain) { return }
         }
     }

@@ -14,7 +14,9 @@ package struct StoreOptions: Sendable {
     /// Whether a search index is kept.
     package var keepsIndex: Bool
 
-    package init(vaultKey: SymmetricKey, segmentSize: Int = 32 << 20, watermark: UInt64 = 256 << 20, keepsIndex: Bool = true) {
+    package init(
+        vaultKey: SymmetricKey, segmentSize: Int = 32 << 20, watermark: UInt64 = 256 << 20, keepsIndex: Bool = true
+    ) {
         self.vaultKey = vaultKey
         self.segmentSize = segmentSize
         self.watermark = watermark
@@ -40,9 +42,11 @@ package final class AuditStore: Sendable {
     ///
     /// Throws `storeBusy` when another gateway has the folder, `logCorrupt` with file and offset when the log is damaged.
     package static func open(
-        directory: String, options: StoreOptions, storage: (any LogStorage)? = nil, now: @escaping @Sendable () -> Timestamp
+        directory: String, options: StoreOptions, storage: (any LogStorage)? = nil,
+        now: @escaping @Sendable () -> Timestamp
     ) throws(GatewayError) -> AuditStore {
-        try AuditStore(directory: directory, options: options, storage: storage ?? PosixStorage(root: directory), now: now)
+        try AuditStore(
+            directory: directory, options: options, storage: storage ?? PosixStorage(root: directory), now: now)
     }
 
     private init(
@@ -56,10 +60,13 @@ package final class AuditStore: Sendable {
             guard try storage.lock() else { throw StorageFailure(call: "lock", path: "lock", number: 11) }
         } catch {
             throw GatewayError(
-                .storeBusy, "The data folder \(directory) cannot be used: another gateway has it, or it cannot be written.", cause: error)
+                .storeBusy,
+                "The data folder \(directory) cannot be used: another gateway has it, or it cannot be written.",
+                cause: error)
         }
         let recovered = try LogRecovery.run(storage)
-        let filer = options.keepsIndex ? try Filer.open(directory: directory, storage: storage, end: recovered.end) : nil
+        let filer =
+            options.keepsIndex ? try Filer.open(directory: directory, storage: storage, end: recovered.end) : nil
         let orphans = try filer?.index.openSessions() ?? []
         do throws(StorageFailure) {
             let keys = try storage.open(KeyStore.path, create: false)
@@ -68,7 +75,8 @@ package final class AuditStore: Sendable {
                 position: recovered.end, keyFile: keys, keySlots: recovered.keySlots)
         } catch {
             throw GatewayError(
-                error.isDiskFull ? .diskFull : .logFailed, "The audit log could not be started: \(error.call) failed.", cause: error)
+                error.isDiskFull ? .diskFull : .logFailed, "The audit log could not be started: \(error.call) failed.",
+                cause: error)
         }
         let context = SessionContext(
             session: RecordID(at: now()), principal: nil, connection: "", kind: "gateway", clientAddress: "")
@@ -145,7 +153,9 @@ package final class AuditStore: Sendable {
         if let problem = writer.state.withLock({ $0.failure ?? $0.spareProblem }) { return problem }
         guard let free = storage.freeBytes(), free < options.watermark else { return nil }
         return GatewayError(
-            .diskFull, "No new session: \(free >> 20) MiB are free on the audit log's disk, \(options.watermark >> 20) MiB are needed.")
+            .diskFull,
+            "No new session: \(free >> 20) MiB are free on the audit log's disk, \(options.watermark >> 20) MiB are needed."
+        )
     }
 
     /// Why sessions recorded from now on cannot be found; recording itself goes on.

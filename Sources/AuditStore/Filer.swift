@@ -1,6 +1,7 @@
 import Dispatch
 import GRDB
 import GatewayCore
+import Glibc
 import Synchronization
 
 /// Follows the synced log and files it: entries into the index, full segments from `wal/` to `recordings/`. Off the data path.
@@ -36,7 +37,8 @@ final class Filer: Sendable {
             // Only what was synced is ever filed.
             throw GatewayError(
                 .logCorrupt,
-                "The audit log ends at position \(end), but entries up to \(filed) were synced before; restore the data folder's missing files.")
+                "The audit log ends at position \(end), but entries up to \(filed) were synced before; restore the data folder's missing files."
+            )
         }
         try filer.catchUp(to: end)
         try filer.sweep()
@@ -58,7 +60,8 @@ final class Filer: Sendable {
     func sweep() throws(GatewayError) {
         let filed = try index.progress().segment
         do {
-            for number in try segments.storage.list("wal").compactMap(SegmentHeader.number).sorted() where number < filed {
+            for number in try segments.storage.list("wal").compactMap(SegmentHeader.number).sorted()
+            where number < filed {
                 guard var reader = try segments.open(number) else { continue }
                 while try reader.next() != nil {}
                 try segments.file(number, length: reader.offset(of: reader.position))
@@ -69,6 +72,8 @@ final class Filer: Sendable {
     }
 
     private func run() {
+        // On Linux this is the calling thread's own; sessions come first.
+        setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, 10)
         while failure == nil, !isClosing.load(ordering: .acquiring) {
             _ = wake.wait(timeout: .now() + Self.interval)
             do throws(GatewayError) {
@@ -112,7 +117,8 @@ final class Filer: Sendable {
                     guard let record = try reader.next() else {
                         guard try segments.open(number + 1)?.first == reader.position else {
                             let offset = reader.offset(of: reader.position)
-                            throw GatewayError(.logCorrupt, "The audit log is damaged at byte \(offset) of \(reader.path).")
+                            throw GatewayError(
+                                .logCorrupt, "The audit log is damaged at byte \(offset) of \(reader.path).")
                         }
                         isAtEnd = true
                         break
@@ -122,7 +128,9 @@ final class Filer: Sendable {
                 }
                 try batch.finish(segment: isAtEnd ? number + 1 : number, position: reader.position)
             }
-            if isAtEnd, reader.path.hasPrefix("wal/") { try segments.file(number, length: reader.offset(of: reader.position)) }
+            if isAtEnd, reader.path.hasPrefix("wal/") {
+                try segments.file(number, length: reader.offset(of: reader.position))
+            }
         } catch {
             throw SearchIndex.failure(error)
         }

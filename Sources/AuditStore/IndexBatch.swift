@@ -20,7 +20,9 @@ struct IndexBatch {
         var reason: String?
     }
 
-    static let outcomeKinds: [OutcomeKind] = [.success, .error, .blocked, .cancelled, .interrupted, .suspended, .skipped]
+    static let outcomeKinds: [OutcomeKind] = [
+        .success, .error, .blocked, .cancelled, .interrupted, .suspended, .skipped,
+    ]
 
     private let db: Database
     private var tallies: [RecordID: Tally] = [:]
@@ -31,7 +33,8 @@ struct IndexBatch {
 
     init(_ db: Database) throws {
         self.db = db
-        addEntry = try db.cachedStatement(sql: "INSERT OR IGNORE INTO entries (sid, seq, position, content) VALUES (?, ?, ?, ?)")
+        addEntry = try db.cachedStatement(
+            sql: "INSERT OR IGNORE INTO entries (sid, seq, position, content) VALUES (?, ?, ?, ?)")
         addChunk = try db.cachedStatement(
             sql: "INSERT OR IGNORE INTO chunks (sid, exchange, position, direction, length) VALUES (?, ?, ?, ?, ?)")
         content = try Int64.fetchOne(db, sql: "SELECT content FROM progress")
@@ -48,7 +51,8 @@ struct IndexBatch {
             else { return }
             let length = record.payload.count - SealedRecord.clearLength - 16
             try addChunk.execute(arguments: [
-                tally.sid, Int64(clamping: clear.exchange), Int64(clamping: record.position), Int64(clear.direction), length,
+                tally.sid, Int64(clamping: clear.exchange), Int64(clamping: record.position), Int64(clear.direction),
+                length,
             ])
         case .leaf: try add(leaf: record)
         }
@@ -57,13 +61,15 @@ struct IndexBatch {
     private mutating func add(leaf record: LogRecord) throws {
         let leaf: Leaf
         do { leaf = try Leaf(record.payload) } catch {
-            throw GatewayError(.logCorrupt, "The entry at position \(record.position) of the audit log is no leaf.", cause: error)
+            throw GatewayError(
+                .logCorrupt, "The entry at position \(record.position) of the audit log is no leaf.", cause: error)
         }
         guard let session = leaf.session, let sequence = leaf.sequence, let type = leaf.type,
             var tally = try tally(of: session, context: leaf.context, position: record.position)
         else { return }
         try addEntry.execute(arguments: [
-            tally.sid, Int64(clamping: sequence), Int64(clamping: record.position), leaf["content"] == nil ? nil : content,
+            tally.sid, Int64(clamping: sequence), Int64(clamping: record.position),
+            leaf["content"] == nil ? nil : content,
         ])
         content = nil
         tally.next = max(tally.next, sequence + 1)
@@ -114,8 +120,10 @@ struct IndexBatch {
                 """)
         let (who, agent) = (context.principal, context.agent)
         try add.execute(arguments: [
-            session.description, context.kind, context.connection, who?.issuer, who?.subject, who?.name, agent.agent, agent.model,
-            agent.run, agent.purpose, agent.onBehalfOf, agent.traceparent, agent.trust.rawValue, context.clientAddress, context.database,
+            session.description, context.kind, context.connection, who?.issuer, who?.subject, who?.name, agent.agent,
+            agent.model,
+            agent.run, agent.purpose, agent.onBehalfOf, agent.traceparent, agent.trust.rawValue, context.clientAddress,
+            context.database,
             context.role, context.durability, Int64(clamping: position),
         ])
         let tally = Tally(sid: db.lastInsertedRowID, next: 0)
@@ -132,7 +140,8 @@ struct IndexBatch {
                 """)
         for tally in tallies.values {
             try update.execute(arguments: [
-                Int64(clamping: tally.next), tally.commands, tally.blocked, tally.held, tally.errors, tally.rows, tally.outcomes,
+                Int64(clamping: tally.next), tally.commands, tally.blocked, tally.held, tally.errors, tally.rows,
+                tally.outcomes,
                 tally.opened, tally.closed, tally.closing, tally.reason, tally.sid,
             ])
         }

@@ -25,14 +25,16 @@ enum KeyStore {
     }
 
     /// Nil when the slot was erased or is another session's.
-    static func unwrap(_ slot: [UInt8], session: RecordID, vaultKey: SymmetricKey) throws(GatewayError) -> SymmetricKey? {
+    static func unwrap(_ slot: [UInt8], session: RecordID, vaultKey: SymmetricKey) throws(GatewayError) -> SymmetricKey?
+    {
         guard slot.count == slotLength, slot.starts(with: session.bytes) else { return nil }
         do {
             let box = try AES.GCM.SealedBox(combined: slot[16..<76])
             return SymmetricKey(data: try AES.GCM.open(box, using: vaultKey, authenticating: slot[0..<16]))
         } catch {
             throw GatewayError(
-                .wrongVaultKey, "The vault key does not open the key of session \(session); use the key that the data was written with.",
+                .wrongVaultKey,
+                "The vault key does not open the key of session \(session); use the key that the data was written with.",
                 cause: error)
         }
     }

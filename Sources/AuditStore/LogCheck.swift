@@ -21,10 +21,12 @@ package enum LogCheck {
                 guard record.kind == .leaf else { continue }
                 let leaf: Leaf
                 do { leaf = try Leaf(record.payload) } catch {
-                    throw GatewayError(.logCorrupt, "The entry at position \(record.position) is no leaf.", cause: error)
+                    throw GatewayError(
+                        .logCorrupt, "The entry at position \(record.position) is no leaf.", cause: error)
                 }
                 guard let session = leaf.session, leaf.sequence == next[session, default: 0] else {
-                    throw GatewayError(.logCorrupt, "The entry at position \(record.position) is out of its session's sequence.")
+                    throw GatewayError(
+                        .logCorrupt, "The entry at position \(record.position) is out of its session's sequence.")
                 }
                 next[session, default: 0] += 1
                 if leaf.type == .sessionClose { next[session] = nil }

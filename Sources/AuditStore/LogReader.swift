@@ -54,7 +54,8 @@ struct SegmentReader {
         guard length > 0, length <= RecordFormat.maximumPayload, let kind = RecordKind(rawValue: header[kindOffset]),
             header[(kindOffset + 1)...].allSatisfy({ $0 == 0 }),
             let payload = try bytes(at: offset(of: position) + UInt64(RecordFormat.headerLength), count: length),
-            payload.withUnsafeBytes({ RecordFormat.checksum(kind: kind.rawValue, payload: $0) }) ^ RecordFormat.mix(position) == sum
+            payload.withUnsafeBytes({ RecordFormat.checksum(kind: kind.rawValue, payload: $0) })
+                ^ RecordFormat.mix(position) == sum
         else { return nil }
         let record = LogRecord(kind: kind, position: position, payload: Array(payload))
         position = record.end
@@ -80,7 +81,9 @@ struct SegmentReader {
         defer { position = resume }
         var offset = offset(of: position)
         while let window = try bytes(at: offset, count: RecordFormat.markLength) {
-            if window[window.startIndex] == UInt8(RecordFormat.markPayload), window[window.startIndex + 8] == RecordKind.mark.rawValue {
+            if window[window.startIndex] == UInt8(RecordFormat.markPayload),
+                window[window.startIndex + 8] == RecordKind.mark.rawValue
+            {
                 position = first + (offset - UInt64(SegmentHeader.length))
                 if let record = try next(), record.kind == .mark, record.syncedMark > end { return true }
             }
@@ -93,6 +96,8 @@ struct SegmentReader {
 extension LogRecord {
     /// What a mark says was synced when it was written.
     var syncedMark: UInt64 {
-        payload.withUnsafeBytes { $0.count >= 8 ? UInt64(littleEndian: $0.loadUnaligned(fromByteOffset: 0, as: UInt64.self)) : 0 }
+        payload.withUnsafeBytes {
+            $0.count >= 8 ? UInt64(littleEndian: $0.loadUnaligned(fromByteOffset: 0, as: UInt64.self)) : 0
+        }
     }
 }

@@ -14,7 +14,8 @@ struct LogRecovery {
             try storage.syncDirectory("")
             result = try recoverSegments(storage, keySlots: recoverKeys(storage))
         } catch {
-            throw GatewayError(.logFailed, "The audit log could not be read: \(error.call) \(error.path) failed.", cause: error)
+            throw GatewayError(
+                .logFailed, "The audit log could not be read: \(error.call) \(error.path) failed.", cause: error)
         }
         return try result.get()
     }
@@ -47,7 +48,9 @@ struct LogRecovery {
         if filed > 0 {
             // The last filed segment tells where the log goes on.
             let path = "recordings/" + SegmentHeader.name(filed)
-            guard var reader = try SegmentReader(storage.open(path, create: false), path: path) else { return .failure(damage(path, 0)) }
+            guard var reader = try SegmentReader(storage.open(path, create: false), path: path) else {
+                return .failure(damage(path, 0))
+            }
             while try reader.next() != nil {}
             recovery.end = reader.position
         }
@@ -94,7 +97,9 @@ struct LogRecovery {
     ) throws(StorageFailure) -> Bool {
         for number in numbers {
             let path = "wal/" + SegmentHeader.name(number)
-            if var reader = try SegmentReader(storage.open(path, create: false), path: path), try reader.provesMore(than: end) {
+            if var reader = try SegmentReader(storage.open(path, create: false), path: path),
+                try reader.provesMore(than: end)
+            {
                 return true
             }
         }
@@ -119,6 +124,7 @@ struct LogRecovery {
     private static func damage(_ path: String, _ offset: UInt64) -> GatewayError {
         GatewayError(
             .logCorrupt,
-            "The audit log is damaged at byte \(offset) of \(path); the gateway does not start. Keep the folder and restore it from a copy.")
+            "The audit log is damaged at byte \(offset) of \(path); the gateway does not start. Keep the folder and restore it from a copy."
+        )
     }
 }

@@ -70,7 +70,8 @@ final class LogWriter: Sendable {
     private let preparation = DispatchGroup()
 
     init(
-        storage: any LogStorage, segmentSize: UInt64, number: UInt64, position: UInt64, keyFile: any LogFile, keySlots: UInt64
+        storage: any LogStorage, segmentSize: UInt64, number: UInt64, position: UInt64, keyFile: any LogFile,
+        keySlots: UInt64
     ) throws(StorageFailure) {
         self.storage = storage
         self.segmentSize = segmentSize
@@ -84,10 +85,11 @@ final class LogWriter: Sendable {
                 current: first, number: number, first: position, capacity: segmentSize - UInt64(SegmentHeader.length),
                 keyFile: keyFile, keyOffset: keySlots * UInt64(KeyStore.slotLength)))
         spare = Mutex(Spare(number: number))
-        prepareNext()
     }
 
-    private static func create(_ number: UInt64, size: UInt64, in storage: any LogStorage) throws(StorageFailure) -> any LogFile {
+    private static func create(_ number: UInt64, size: UInt64, in storage: any LogStorage) throws(StorageFailure)
+        -> any LogFile
+    {
         let file = try storage.open("wal/" + SegmentHeader.name(number), create: true)
         try file.preallocate(size)
         try file.sync()
@@ -96,6 +98,7 @@ final class LogWriter: Sendable {
     }
 
     func start() throws(GatewayError) {
+        prepareNextAside()
         try Thread.start { self.run() }
     }
 
@@ -227,7 +230,8 @@ final class LogWriter: Sendable {
         Self.fillMark(&batch, synced: synced)
         try batch.withUnsafeMutableBytes { bytes in
             RecordFormat.place(bytes, at: start)
-            return Result { () throws(StorageFailure) in try write(UnsafeRawBufferPointer(bytes), at: start, to: &files) }
+            return Result { () throws(StorageFailure) in try write(UnsafeRawBufferPointer(bytes), at: start, to: &files)
+            }
         }.get()
         let end = start + UInt64(batch.count)
         let count = UInt64(batch.count)
@@ -252,7 +256,9 @@ final class LogWriter: Sendable {
     }
 
     /// Writes as many whole records as fit into the current segment, then goes on in the next.
-    private func write(_ bytes: UnsafeRawBufferPointer, at position: UInt64, to files: inout Files) throws(StorageFailure) {
+    private func write(_ bytes: UnsafeRawBufferPointer, at position: UInt64, to files: inout Files)
+        throws(StorageFailure)
+    {
         var from = 0
         while from < bytes.count {
             var to = from
@@ -335,11 +341,12 @@ final class LogWriter: Sendable {
                 ? "The audit log's disk is full: free space, then start the gateway again."
                 : "The audit log could not be written: \(cause.call) failed; check the disk, then start the gateway again.",
             cause: cause)
-        let (observers, progress, first): ([@Sendable (LogProgress) -> Void], LogProgress, GatewayError) = state.withLock { state in
-            if let known = state.failure { return ([], state.progress, known) }
-            state.failure = error
-            return (Array(state.observers.values), state.progress, error)
-        }
+        let (observers, progress, first): ([@Sendable (LogProgress) -> Void], LogProgress, GatewayError) =
+            state.withLock { state in
+                if let known = state.failure { return ([], state.progress, known) }
+                state.failure = error
+                return (Array(state.observers.values), state.progress, error)
+            }
         for observer in observers { observer(progress) }
         return first
     }
@@ -357,7 +364,7 @@ final class LogWriter: Sendable {
         }
     }
 
-    /// On the writing thread: at most one preparation runs at a time.
+    /// At the start and on the writing thread: at most one preparation runs at a time.
     private func prepareNextAside() {
         guard preparation.wait(timeout: .now()) == .success, spare.withLock({ $0.file == nil }) else { return }
         preparation.enter()
@@ -382,7 +389,8 @@ final class LogWriter: Sendable {
                 return nil
             } catch {
                 return GatewayError(
-                    error.isDiskFull ? .diskFull : .logFailed, "No room can be reserved for the audit log; free space on its disk.",
+                    error.isDiskFull ? .diskFull : .logFailed,
+                    "No room can be reserved for the audit log; free space on its disk.",
                     cause: error)
             }
         }

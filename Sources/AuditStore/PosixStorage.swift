@@ -17,7 +17,9 @@ package final class PosixStorage: LogStorage {
     private func full(_ path: String) -> String { path.isEmpty ? root : root + "/" + path }
 
     package func makeDirectory(_ path: String) throws(StorageFailure) {
-        if mkdir(full(path), 0o700) != 0, errno != EEXIST { throw StorageFailure(call: "mkdir", path: path, number: errno) }
+        if mkdir(full(path), 0o700) != 0, errno != EEXIST {
+            throw StorageFailure(call: "mkdir", path: path, number: errno)
+        }
     }
 
     package func list(_ path: String) throws(StorageFailure) -> [String] {
@@ -25,7 +27,9 @@ package final class PosixStorage: LogStorage {
         defer { closedir(folder) }
         var names: [String] = []
         while let entry = readdir(folder) {
-            let name = withUnsafeBytes(of: entry.pointee.d_name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+            let name = withUnsafeBytes(of: entry.pointee.d_name) {
+                String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
+            }
             if name != ".", name != ".." { names.append(name) }
         }
         return names
@@ -33,13 +37,17 @@ package final class PosixStorage: LogStorage {
 
     package func open(_ path: String, create: Bool) throws(StorageFailure) -> any LogFile {
         var descriptor = Glibc.open(full(path), (create ? O_RDWR | O_CREAT : O_RDWR) | O_CLOEXEC | O_NOFOLLOW, 0o600)
-        if descriptor < 0, errno == EACCES, !create { descriptor = Glibc.open(full(path), O_RDONLY | O_CLOEXEC | O_NOFOLLOW) }
+        if descriptor < 0, errno == EACCES, !create {
+            descriptor = Glibc.open(full(path), O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
+        }
         guard descriptor >= 0 else { throw StorageFailure(call: "open", path: path, number: errno) }
         return PosixFile(descriptor: descriptor, path: path)
     }
 
     package func link(_ path: String, to other: String) throws(StorageFailure) {
-        if Glibc.link(full(path), full(other)) != 0, errno != EEXIST { throw StorageFailure(call: "link", path: path, number: errno) }
+        if Glibc.link(full(path), full(other)) != 0, errno != EEXIST {
+            throw StorageFailure(call: "link", path: path, number: errno)
+        }
     }
 
     package func remove(_ path: String) throws(StorageFailure) {
@@ -121,8 +129,13 @@ final class PosixFile: LogFile {
     func write(_ bytes: UnsafeRawBufferPointer, at offset: UInt64) throws(StorageFailure) {
         var done = 0
         while done < bytes.count {
-            let count = pwrite(descriptor, bytes.baseAddress! + done, bytes.count - done, off_t(clamping: offset) + off_t(done))
-            if count > 0 { done += count } else if count < 0, errno == EINTR { continue } else {
+            let count = pwrite(
+                descriptor, bytes.baseAddress! + done, bytes.count - done, off_t(clamping: offset) + off_t(done))
+            if count > 0 {
+                done += count
+            } else if count < 0, errno == EINTR {
+                continue
+            } else {
                 throw failure("pwrite", count == 0 ? ENOSPC : errno)
             }
         }
@@ -135,8 +148,17 @@ final class PosixFile: LogFile {
     func read(into buffer: UnsafeMutableRawBufferPointer, at offset: UInt64) throws(StorageFailure) -> Int {
         var done = 0
         while done < buffer.count {
-            let count = pread(descriptor, buffer.baseAddress! + done, buffer.count - done, off_t(clamping: offset) + off_t(done))
-            if count > 0 { done += count } else if count == 0 { break } else if errno == EINTR { continue } else { throw failure("pread") }
+            let count = pread(
+                descriptor, buffer.baseAddress! + done, buffer.count - done, off_t(clamping: offset) + off_t(done))
+            if count > 0 {
+                done += count
+            } else if count == 0 {
+                break
+            } else if errno == EINTR {
+                continue
+            } else {
+                throw failure("pread")
+            }
         }
         return done
     }

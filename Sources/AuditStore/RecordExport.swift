@@ -13,7 +13,9 @@ extension AuditArchive {
             while true {
                 let page = try entries(of: session, from: from, limit: 200)
                 for entry in page { try export(entry, write) }
-                guard page.count == 200, let last = page.last, let sequence = try Leaf(last.leaf).sequence else { return }
+                guard page.count == 200, let last = page.last, let sequence = try Leaf(last.leaf).sequence else {
+                    return
+                }
                 from = sequence + 1
             }
         }
@@ -40,7 +42,9 @@ extension AuditArchive {
             }
             number += 1
         }
-        guard position >= end else { throw GatewayError(.logCorrupt, "The audit log cannot be read beyond position \(position).") }
+        guard position >= end else {
+            throw GatewayError(.logCorrupt, "The audit log cannot be read beyond position \(position).")
+        }
     }
 
     private func export(_ entry: ArchivedEntry, _ write: ([UInt8]) throws -> Void) throws {
@@ -57,7 +61,9 @@ extension AuditArchive {
             }
             for (number, item) in items.enumerated() {
                 out.byte(UInt8(ascii: number == 0 ? "[" : ","))
-                try export(item, number < entry.content.count ? entry.content[number] : nil, of: leaf, isErased: entry.isErased, &out, write)
+                try export(
+                    item, number < entry.content.count ? entry.content[number] : nil, of: leaf,
+                    isErased: entry.isErased, &out, write)
             }
             out.byte(UInt8(ascii: "]"))
         }
@@ -80,7 +86,8 @@ extension AuditArchive {
             if content.kind == .answer || content.kind == .input, let session = leaf.session {
                 out.literal(",\"base64\":\"")
                 var encoder = Base64Stream()
-                try chunks(of: session, exchange: leaf.exchange ?? 0, content.kind == .answer ? .answer : .input) { chunk in
+                try chunks(of: session, exchange: leaf.exchange ?? 0, content.kind == .answer ? .answer : .input) {
+                    chunk in
                     encoder.add(chunk, to: &out.bytes)
                     try write(out.bytes)
                     out.bytes.removeAll(keepingCapacity: true)

@@ -31,7 +31,9 @@ struct RecordFetcher {
                         WHERE first <= ? ORDER BY first DESC LIMIT 1
                         """, arguments: [Int64(clamping: position)])
             }
-            guard let row = rows.first, let opened = try segments.open(UInt64(clamping: row[0] as Int64)) else { throw Self.lost(position) }
+            guard let row = rows.first, let opened = try segments.open(UInt64(clamping: row[0] as Int64)) else {
+                throw Self.lost(position)
+            }
             reader = opened
             range = opened.first..<max(opened.first, (row[2] as Int64?).map(UInt64.init(clamping:)) ?? .max)
         }
@@ -46,7 +48,8 @@ struct RecordFetcher {
 
     /// The plain bytes of a sealed record; nil when the session's key was erased.
     mutating func open(_ record: LogRecord, session: RecordID) throws -> [UInt8]? {
-        guard let clear = record.payload.withUnsafeBytes({ SealedRecord.clear(of: $0) }), clear.session == session else {
+        guard let clear = record.payload.withUnsafeBytes({ SealedRecord.clear(of: $0) }), clear.session == session
+        else {
             throw Self.lost(record.position)
         }
         if known?.slot != clear.slot {

@@ -44,8 +44,10 @@ enum RecordFormat {
         let kind = out[start + 8]
         out.withUnsafeMutableBytes { bytes in
             let payload = UnsafeRawBufferPointer(rebasing: bytes[(start + headerLength)...])
-            bytes.storeBytes(of: UInt32(truncatingIfNeeded: payload.count).littleEndian, toByteOffset: start, as: UInt32.self)
-            bytes.storeBytes(of: checksum(kind: kind, payload: payload).littleEndian, toByteOffset: start + 4, as: UInt32.self)
+            bytes.storeBytes(
+                of: UInt32(truncatingIfNeeded: payload.count).littleEndian, toByteOffset: start, as: UInt32.self)
+            bytes.storeBytes(
+                of: checksum(kind: kind, payload: payload).littleEndian, toByteOffset: start + 4, as: UInt32.self)
         }
     }
 
@@ -55,7 +57,8 @@ enum RecordFormat {
         while index < bytes.count {
             let length = Int(UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: index, as: UInt32.self)))
             let sum = UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: index + 4, as: UInt32.self))
-            bytes.storeBytes(of: (sum ^ mix(position + UInt64(index))).littleEndian, toByteOffset: index + 4, as: UInt32.self)
+            bytes.storeBytes(
+                of: (sum ^ mix(position + UInt64(index))).littleEndian, toByteOffset: index + 4, as: UInt32.self)
             index += headerLength + length
         }
     }

@@ -58,9 +58,12 @@ enum SealedRecord {
 
     static func clear(of payload: UnsafeRawBufferPointer) -> Clear? {
         guard payload.count >= clearLength + 16 else { return nil }
-        func word(_ offset: Int) -> UInt64 { UInt64(bigEndian: payload.loadUnaligned(fromByteOffset: offset, as: UInt64.self)) }
+        func word(_ offset: Int) -> UInt64 {
+            UInt64(bigEndian: payload.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
+        }
         return Clear(
-            session: RecordID(bytes: payload), slot: word(16), counter: word(24), exchange: word(32), direction: payload[40])
+            session: RecordID(bytes: payload), slot: word(16), counter: word(24), exchange: word(32),
+            direction: payload[40])
     }
 
     static func open(_ payload: [UInt8], key: SymmetricKey) throws(GatewayError) -> [UInt8] {
@@ -69,7 +72,8 @@ enum SealedRecord {
         }
         do {
             let box = try AES.GCM.SealedBox(
-                nonce: nonce(clear.counter), ciphertext: payload[clearLength..<payload.count - 16], tag: payload.suffix(16))
+                nonce: nonce(clear.counter), ciphertext: payload[clearLength..<payload.count - 16],
+                tag: payload.suffix(16))
             return Array(try AES.GCM.open(box, using: key, authenticating: payload[0..<clearLength]))
         } catch {
             throw GatewayError(.logCorrupt, "A sealed record of session \(clear.session) does not open.", cause: error)

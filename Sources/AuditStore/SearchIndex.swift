@@ -31,20 +31,26 @@ final class SearchIndex: Sendable {
                 try Self.create(db)
             }
             let level = try pool.writeWithoutTransaction { db in try Int.fetchOne(db, sql: "PRAGMA synchronous") }
-            guard level == 1 else { throw GatewayError(.indexFailed, "The search index does not run with synchronous=NORMAL.") }
+            guard level == 1 else {
+                throw GatewayError(.indexFailed, "The search index does not run with synchronous=NORMAL.")
+            }
         } catch {
             throw Self.failure(error)
         }
     }
 
     static func failure(_ error: any Error) -> GatewayError {
-        (error as? GatewayError) ?? GatewayError(
-            .indexFailed, "The search index failed; stop the gateway, remove index.sqlite* from the data folder and start it again.",
-            cause: error)
+        (error as? GatewayError)
+            ?? GatewayError(
+                .indexFailed,
+                "The search index failed; stop the gateway, remove index.sqlite* from the data folder and start it again.",
+                cause: error)
     }
 
     private static func create(_ db: Database) throws {
-        for table in ["progress", "segments", "sessions", "entries", "chunks"] { try db.execute(sql: "DROP TABLE IF EXISTS \(table)") }
+        for table in ["progress", "segments", "sessions", "entries", "chunks"] {
+            try db.execute(sql: "DROP TABLE IF EXISTS \(table)")
+        }
         try db.execute(
             sql: """
                 CREATE TABLE progress (segment INTEGER NOT NULL, position INTEGER NOT NULL, content INTEGER);
@@ -84,11 +90,15 @@ final class SearchIndex: Sendable {
 
     func openSessions() throws(GatewayError) -> [OpenSession] {
         try read { db in
-            try Row.fetchAll(db, sql: "SELECT * FROM sessions WHERE closed IS NULL AND opened IS NOT NULL AND kind <> 'gateway' ORDER BY sid")
-                .compactMap { row in
-                    guard let session = ArchivedSession(row) else { return nil }
-                    return OpenSession(context: session.context, nextSequence: UInt64(clamping: row["next"] as Int64))
-                }
+            try Row.fetchAll(
+                db,
+                sql:
+                    "SELECT * FROM sessions WHERE closed IS NULL AND opened IS NOT NULL AND kind <> 'gateway' ORDER BY sid"
+            )
+            .compactMap { row in
+                guard let session = ArchivedSession(row) else { return nil }
+                return OpenSession(context: session.context, nextSequence: UInt64(clamping: row["next"] as Int64))
+            }
         }
     }
 }

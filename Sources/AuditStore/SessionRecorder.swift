@@ -49,11 +49,12 @@ package final class SessionRecorder {
             draft.content.reduce(0, { $0 + $1.bytes.count }) <= Self.maximumContent
         else { throw GatewayError(.recordTooLarge, "The entry's content is larger than \(Self.maximumContent) bytes.") }
 
-        scratch.bytes.removeAll(keepingCapacity: scratch.bytes.capacity <= 4096)
+        defer { tidy() }
         let commitments = try sealContent(of: draft)
         let time = now()
         let start = RecordFormat.begin(&scratch.bytes, kind: .leaf)
-        encoder.encode(draft, sequence: sequence, id: RecordID(at: time), time: time, commitments: commitments, into: &scratch)
+        encoder.encode(
+            draft, sequence: sequence, id: RecordID(at: time), time: time, commitments: commitments, into: &scratch)
         RecordFormat.end(&scratch.bytes, start: start)
         last = try writer.append(scratch.bytes, leaves: 1)
         sequence += 1
@@ -90,10 +91,19 @@ package final class SessionRecorder {
         _ bytes: UnsafeRawBufferPointer, kind: RecordKind, exchange: UInt64, direction: UInt8
     ) throws(GatewayError) {
         let start = RecordFormat.begin(&scratch.bytes, kind: kind)
-        let clear = SealedRecord.Clear(session: session, slot: slot, counter: counter, exchange: exchange, direction: direction)
+        let clear = SealedRecord.Clear(
+            session: session, slot: slot, counter: counter, exchange: exchange, direction: direction)
         try SealedRecord.seal(bytes, clear: clear, key: key, into: &scratch.bytes)
         counter += 1
         RecordFormat.end(&scratch.bytes, start: start)
+    }
+
+    /// Bytes of buffer that the recorder keeps between appends.
+    package var retainedCapacity: Int { scratch.bytes.capacity }
+
+    /// An idle session keeps no large buffer.
+    private func tidy() {
+        scratch.bytes.removeAll(keepingCapacity: scratch.bytes.capacity <= 4096)
     }
 
     /// Adds masked bytes to an exchange's answer or input. What is not `retained` is counted and committed to, but not kept.
@@ -110,7 +120,7 @@ package final class SessionRecorder {
             running.append(Running(exchange: exchange, direction: direction, commitment: commitment))
         }
         guard retained else { return last }
-        scratch.bytes.removeAll(keepingCapacity: scratch.bytes.capacity <= 4096)
+        defer { tidy() }
         var rest = bytes
         while !rest.isEmpty {
             let part = UnsafeRawBufferPointer(rebasing: rest.prefix(Self.maximumChunk))

@@ -5,18 +5,23 @@ import Testing
 
 private let session = RecordID("01900000-0000-7000-8000-000000000001")!
 private let entryID = RecordID("01900000-0000-7000-8000-00000000000a")!
-private let anna = Principal(issuer: "https://idp.example.com", subject: "anna", name: "Anna A.", groups: ["x"], isPersonIssuer: true)
+private let anna = Principal(
+    issuer: "https://idp.example.com", subject: "anna", name: "Anna A.", groups: ["x"], isPersonIssuer: true)
 
 private func context() -> SessionContext {
     SessionContext(
-        session: session, principal: anna, agent: AgentContext(agent: "reporter", run: "run-7", trust: .verified), connection: "orders",
+        session: session, principal: anna, agent: AgentContext(agent: "reporter", run: "run-7", trust: .verified),
+        connection: "orders",
         kind: "postgres", clientAddress: "127.0.0.1:5000", database: "shop", role: "app")
 }
 
-private func encode(_ draft: EntryDraft, _ context: SessionContext = context(), commitments: [Commitment] = []) -> [UInt8] {
+private func encode(_ draft: EntryDraft, _ context: SessionContext = context(), commitments: [Commitment] = [])
+    -> [UInt8]
+{
     var writer = CanonicalWriter()
     LeafEncoder(context).encode(
-        draft, sequence: 3, id: entryID, time: Timestamp(microseconds: 1_700_000_000_000_001), commitments: commitments, into: &writer)
+        draft, sequence: 3, id: entryID, time: Timestamp(microseconds: 1_700_000_000_000_001), commitments: commitments,
+        into: &writer)
     return writer.bytes
 }
 
@@ -84,9 +89,11 @@ private struct Seeded: RandomNumberGenerator {
         let wide = String(repeating: "é\"", count: 40_000)
         for text in [long, wide] {
             let who = Principal(issuer: text, subject: text, name: text, groups: [], isPersonIssuer: false)
-            let agent = AgentContext(agent: text, model: text, run: text, purpose: text, traceparent: text, onBehalfOf: text)
+            let agent = AgentContext(
+                agent: text, model: text, run: text, purpose: text, traceparent: text, onBehalfOf: text)
             let hostile = SessionContext(
-                session: session, principal: who, agent: agent, connection: text, kind: text, clientAddress: text, database: text,
+                session: session, principal: who, agent: agent, connection: text, kind: text, clientAddress: text,
+                database: text,
                 role: text, durability: text)
             var draft = EntryDraft(EntryType(rawValue: text), exchange: .max)
             draft.classes = Array(repeating: text, count: 500)
@@ -114,13 +121,20 @@ private struct Seeded: RandomNumberGenerator {
     @Test func randomDraftsAreCanonical() throws {
         let seed = UInt64.random(in: 0 ... .max)
         var random = Seeded(state: seed)
-        let alphabet: [Character] = ["a", "\"", "\\", "\n", "\u{0}", "\u{1F}", "\u{7F}", "é", "😀", "/", " ", "\u{2028}"]
-        func text() -> String { String((0..<Int.random(in: 0...12, using: &random)).map { _ in alphabet.randomElement(using: &random)! }) }
+        let alphabet: [Character] = [
+            "a", "\"", "\\", "\n", "\u{0}", "\u{1F}", "\u{7F}", "é", "😀", "/", " ", "\u{2028}",
+        ]
+        func text() -> String {
+            String((0..<Int.random(in: 0...12, using: &random)).map { _ in alphabet.randomElement(using: &random)! })
+        }
         for _ in 0..<2000 {
-            var draft = EntryDraft(EntryType(rawValue: text()), exchange: Bool.random(using: &random) ? random.next() : nil)
+            var draft = EntryDraft(
+                EntryType(rawValue: text()), exchange: Bool.random(using: &random) ? random.next() : nil)
             draft.objects = (0..<Int.random(in: 0...3, using: &random)).map { _ in text() }
             draft.details = Dictionary((0..<3).map { _ in (text(), text()) }, uniquingKeysWith: { one, _ in one })
-            draft.measures = (0..<Int.random(in: 0...3, using: &random)).map { _ in Measure(text(), Int.random(in: -5...5, using: &random)) }
+            draft.measures = (0..<Int.random(in: 0...3, using: &random)).map { _ in
+                Measure(text(), Int.random(in: -5...5, using: &random))
+            }
             draft.rows = Bool.random(using: &random) ? Int.random(in: 0...99, using: &random) : nil
             draft.aboutSession = Bool.random(using: &random) ? session : nil
             let bytes = encode(draft)
@@ -133,15 +147,19 @@ private struct Seeded: RandomNumberGenerator {
     }
 
     @Test(arguments: [
-        "", "[]", "{", "{}x", #"{"a":1,"a":2}"#, #"{"b":1,"a":2}"#, #"{"a": 1}"#, #"{"a":01}"#, #"{"a":-0}"#, #"{"a":1.5}"#, #"{"a":1e3}"#,
-        #"{"a":9007199254740992}"#, #"{"a":true}"#, #"{"a":null}"#, "{\"a\":\"\n\"}", #"{"a":"\u000a"}"#, #"{"a":"\u0041"}"#,
+        "", "[]", "{", "{}x", #"{"a":1,"a":2}"#, #"{"b":1,"a":2}"#, #"{"a": 1}"#, #"{"a":01}"#, #"{"a":-0}"#,
+        #"{"a":1.5}"#, #"{"a":1e3}"#,
+        #"{"a":9007199254740992}"#, #"{"a":true}"#, #"{"a":null}"#, "{\"a\":\"\n\"}", #"{"a":"\u000a"}"#,
+        #"{"a":"\u0041"}"#,
         #"{"a":"\/"}"#, #"{"a":"\u001F"}"#, #"{"a":[1,]}"#, #"{"a":"x"#, #"{"a":[[[[[[[[1]]]]]]]]}"#,
     ]) func whatIsNotCanonicalIsRefused(_ text: String) {
         #expect(throws: LeafReader.Failure.self) { try LeafReader.read(Array(text.utf8)) }
     }
 
     @Test func invalidTextIsRefused() {
-        #expect(throws: LeafReader.Failure.self) { try LeafReader.read(Array(#"{"a":""#.utf8) + [0xFF] + Array("\"}".utf8)) }
+        #expect(throws: LeafReader.Failure.self) {
+            try LeafReader.read(Array(#"{"a":""#.utf8) + [0xFF] + Array("\"}".utf8))
+        }
     }
 
     @Test func everyCutOfALeafIsRefused() throws {
@@ -183,7 +201,8 @@ private struct Seeded: RandomNumberGenerator {
             for round in 0..<rounds {
                 writer.bytes.removeAll(keepingCapacity: true)
                 encoder.encode(
-                    draft, sequence: UInt64(round), id: entryID, time: Timestamp(microseconds: 1), commitments: [commitment], into: &writer)
+                    draft, sequence: UInt64(round), id: entryID, time: Timestamp(microseconds: 1),
+                    commitments: [commitment], into: &writer)
             }
         }
         print("figure: one leaf of \(writer.bytes.count) bytes in \(time / rounds)")

@@ -25,7 +25,9 @@ import Testing
         #expect(try await archive.caughtUp())
         let entries = try archive.entries(of: context.session, from: 0, limit: 100)
         #expect(entries.count == 6)
-        #expect(entries[1].content.first.map { String(decoding: $0.bytes, as: UTF8.self) } == "SELECT needle FROM customers")
+        #expect(
+            entries[1].content.first.map { String(decoding: $0.bytes, as: UTF8.self) } == "SELECT needle FROM customers"
+        )
         #expect(entries[4].content.map(\.kind) == [.errorText])
         #expect(!String(decoding: entries[4].leaf, as: UTF8.self).contains("it failed"))
         #expect(try archive.entries(of: context.session, from: 4, limit: 1).map(\.leaf) == [entries[4].leaf])
@@ -38,8 +40,10 @@ import Testing
         let chunks = try archive.chunks(of: context.session, exchange: 1, .answer, limit: 100)
         #expect(chunks.isWhole)
         #expect(String(decoding: chunks.bytes, as: UTF8.self) == "first second")
-        #expect(outcome.commitments == [Commitment(kind: .answer, salt: entries[2].content[0].salt, content: chunks.bytes)])
-        #expect(try archive.chunks(of: context.session, exchange: 1, .answer, limit: 7) == (Array("first s".utf8), false))
+        #expect(
+            outcome.commitments == [Commitment(kind: .answer, salt: entries[2].content[0].salt, content: chunks.bytes)])
+        #expect(
+            try archive.chunks(of: context.session, exchange: 1, .answer, limit: 7) == (Array("first s".utf8), false))
         #expect(try archive.chunks(of: context.session, exchange: 1, .input, limit: 7).bytes == [])
 
         let session = try #require(try archive.session(context.session))
@@ -62,7 +66,9 @@ import Testing
         #expect(files.contains { $0.hasPrefix("wal/") })
         for file in files {
             let path = folder.path + "/" + file
-            if let data = FileManager.default.contents(atPath: path) { #expect(data.range(of: Data("Xneedle7".utf8)) == nil, "\(file)") }
+            if let data = FileManager.default.contents(atPath: path) {
+                #expect(data.range(of: Data("Xneedle7".utf8)) == nil, "\(file)")
+            }
             let attributes = try FileManager.default.attributesOfItem(atPath: path)
             let mode = (attributes[.posixPermissions] as? NSNumber)?.intValue ?? 0
             #expect(mode & 0o077 == 0, "\(file) has mode \(String(mode, radix: 8))")
@@ -85,7 +91,9 @@ import Testing
         let entry = try #require(try archive.entries(of: context.session, from: 2, limit: 1).first)
         let commitment = try #require(try Leaf(entry.leaf).commitments.first)
         #expect((commitment.size, commitment.kept) == (5, 3))
-        #expect(commitment.digest == Commitment(kind: .answer, salt: entry.content[0].salt, content: [1, 2, 3, 4, 5]).digest)
+        #expect(
+            commitment.digest
+                == Commitment(kind: .answer, salt: entry.content[0].salt, content: [1, 2, 3, 4, 5]).digest)
         #expect(try archive.chunks(of: context.session, exchange: 1, .answer, limit: 9).bytes == [1, 2, 3])
     }
 
@@ -95,7 +103,8 @@ import Testing
         defer { store.close() }
         var ids: [RecordID] = []
         for number in 0..<10 {
-            let context = newContext(number % 2 == 0 ? "anna" : "bob", run: "run-\(number)", connection: number < 5 ? "orders" : "billing")
+            let context = newContext(
+                number % 2 == 0 ? "anna" : "bob", run: "run-\(number)", connection: number < 5 ? "orders" : "billing")
             ids.append(context.session)
             let recorder = try store.makeRecorder(context)
             try recorder.append(EntryDraft(.sessionOpen))
@@ -117,7 +126,10 @@ import Testing
         #expect(try found { $0.before = newest[2] } == Array(newest.dropFirst(3)))
         #expect(try found { $0.principal = "bob" }.count == 5)
         #expect(try found { $0.principal = "Bob" }.count == 5)
-        #expect(try found { $0.owner = Principal(issuer: "https://other", subject: "bob", groups: [], isPersonIssuer: false) } == [])
+        #expect(
+            try found {
+                $0.owner = Principal(issuer: "https://other", subject: "bob", groups: [], isPersonIssuer: false)
+            } == [])
         #expect(try found { $0.run = "run-4" } == [ids[4]])
         #expect(try found { $0.connection = "orders" }.count == 5)
         #expect(try found { $0.outcome = "error" } == [ids[3]])
@@ -150,7 +162,10 @@ import Testing
         // By another process, with no gateway running.
         let archive = try AuditArchive.open(directory: folder.path, vaultKey: vaultKey)
         for lines in [try exported(archive), try exported(archive, session: context.session)] {
-            #expect(lines.map { $0["type"] as? String } == ["session.open", "command.allowed", "command.outcome", "session.close"])
+            #expect(
+                lines.map { $0["type"] as? String } == [
+                    "session.open", "command.allowed", "command.outcome", "session.close",
+                ])
             let content = try #require(lines[1]["content"] as? [[String: Any]])
             #expect(content[0]["text"] as? String == "SELECT \"é\"\n")
             #expect(content[1]["base64"] as? String == "/wA=")
@@ -185,12 +200,15 @@ import Testing
         for number in 1...100 { try recorder.command(UInt64(number), String(repeating: "x", count: 300)) }
         try await store.durable(recorder.close())
         store.close()
-        for suffix in ["", "-wal", "-shm"] { try? FileManager.default.removeItem(atPath: folder.path + "/index.sqlite" + suffix) }
+        for suffix in ["", "-wal", "-shm"] {
+            try? FileManager.default.removeItem(atPath: folder.path + "/index.sqlite" + suffix)
+        }
         store = try openStore(folder, segmentSize: 8 << 10)
         defer { store.close() }
         let archive = try #require(store.archive)
         #expect(try archive.session(context.session)?.commands == 100)
-        #expect(try archive.entries(of: context.session, from: 0, limit: 200).filter { !$0.content.isEmpty }.count == 100)
+        #expect(
+            try archive.entries(of: context.session, from: 0, limit: 200).filter { !$0.content.isEmpty }.count == 100)
     }
 
     @Test func sessionsThatACrashLeftOpenAreSealed() async throws {

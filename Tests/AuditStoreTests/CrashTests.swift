@@ -53,9 +53,13 @@ import Testing
             #expect(entries.count > sequence, "\(label): \(entries.count) entries, \(sequence + 1) were acknowledged")
             for entry in entries.prefix(Int(sequence) + 1) {
                 let leaf = try Leaf(entry.leaf)
-                #expect(entry.content.count == leaf.commitments.count, "\(label): content of \(leaf.type?.rawValue ?? "") is lost")
-                if leaf.type == .commandOutcome, let commitment = leaf.commitments.first, let item = entry.content.first {
-                    let answer = try archive.chunks(of: session, exchange: leaf.exchange ?? 0, .answer, limit: 1000).bytes
+                #expect(
+                    entry.content.count == leaf.commitments.count,
+                    "\(label): content of \(leaf.type?.rawValue ?? "") is lost")
+                if leaf.type == .commandOutcome, let commitment = leaf.commitments.first, let item = entry.content.first
+                {
+                    let answer = try archive.chunks(of: session, exchange: leaf.exchange ?? 0, .answer, limit: 1000)
+                        .bytes
                     #expect(Commitment(kind: .answer, salt: item.salt, content: answer) == commitment, "\(label)")
                 }
             }
@@ -80,7 +84,8 @@ import Testing
             let acknowledged = try await work(storage)
             try await check(acknowledged, storage.rebooted(), "crash at \(at)")
             try await check(
-                acknowledged, storage.rebooted { Bool.random(using: &random) }, "crash at \(at), sectors kept at random, seed \(seed)")
+                acknowledged, storage.rebooted { Bool.random(using: &random) },
+                "crash at \(at), sectors kept at random, seed \(seed)")
         }
     }
 
@@ -159,7 +164,9 @@ import Testing
         for byte in [0, 8, 16, 24, 40, 60] {
             let damaged = disk.copied()
             damaged.edit(Self.segment) { $0[byte] ^= 1 }
-            #expect(throws: GatewayError.self, "byte \(byte)") { try openStore(Folder(), damaged, segmentSize: 64 << 10, keepsIndex: false) }
+            #expect(throws: GatewayError.self, "byte \(byte)") {
+                try openStore(Folder(), damaged, segmentSize: 64 << 10, keepsIndex: false)
+            }
         }
     }
 
@@ -175,7 +182,9 @@ import Testing
         for name in [names[0], names[2]] {
             let damaged = disk.copied()
             try damaged.remove(name)
-            #expect(throws: GatewayError.self, "\(name)") { try openStore(Folder(), damaged, segmentSize: 4096, keepsIndex: false) }
+            #expect(throws: GatewayError.self, "\(name)") {
+                try openStore(Folder(), damaged, segmentSize: 4096, keepsIndex: false)
+            }
         }
     }
 

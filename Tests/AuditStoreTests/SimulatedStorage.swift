@@ -7,9 +7,10 @@ final class SimulatedStorage: LogStorage {
         case create, preallocate, write, sync, truncate, link, remove, syncDirectory
     }
 
-    /// What happens at the n-th changing call, counted from 1.
+    /// What happens at the n-th changing call, counted from 1, or at the first of its kind from there on.
     struct Fault {
         var at: Int
+        var call: Call?
         var number: Int32
         /// Nothing works after it.
         var isCrash: Bool
@@ -51,7 +52,9 @@ final class SimulatedStorage: LogStorage {
             if state.isDead { return 5 }
             state.calls += 1
             state.log.append(call)
-            guard let fault = state.fault, fault.at == state.calls else { return nil }
+            guard let fault = state.fault,
+                fault.call == nil ? fault.at == state.calls : fault.at <= state.calls && fault.call == call
+            else { return nil }
             if fault.isCrash { state.isDead = true }
             return fault.number
         }
@@ -66,7 +69,9 @@ final class SimulatedStorage: LogStorage {
                 inode.state.withLock { file in
                     var bytes = file.durable
                     if keep() {
-                        if file.current.count > bytes.count { bytes += [UInt8](repeating: 0, count: file.current.count - bytes.count) }
+                        if file.current.count > bytes.count {
+                            bytes += [UInt8](repeating: 0, count: file.current.count - bytes.count)
+                        }
                         for start in stride(from: 0, to: min(bytes.count, file.current.count), by: 512) where keep() {
                             let end = min(start + 512, bytes.count, file.current.count)
                             bytes.replaceSubrange(start..<end, with: file.current[start..<end])
@@ -100,7 +105,9 @@ final class SimulatedStorage: LogStorage {
     func makeDirectory(_ path: String) throws(StorageFailure) {}
 
     func list(_ path: String) throws(StorageFailure) -> [String] {
-        state.withLock { state in state.names.keys.filter { $0.hasPrefix(path + "/") }.map { String($0.dropFirst(path.utf8.count + 1)) } }
+        state.withLock { state in
+            state.names.keys.filter { $0.hasPrefix(path + "/") }.map { String($0.dropFirst(path.utf8.count + 1)) }
+        }
     }
 
     func open(_ path: String, create: Bool) throws(StorageFailure) -> any LogFile {
@@ -126,7 +133,9 @@ final class SimulatedStorage: LogStorage {
         try change(.syncDirectory, path)
         state.withLock { state in
             let prefix = path.isEmpty ? "" : path + "/"
-            func isHere(_ name: String) -> Bool { name.hasPrefix(prefix) && !name.dropFirst(prefix.count).contains("/") }
+            func isHere(_ name: String) -> Bool {
+                name.hasPrefix(prefix) && !name.dropFirst(prefix.count).contains("/")
+            }
             for name in state.durable.keys where isHere(name) { state.durable[name] = nil }
             for (name, inode) in state.names where isHere(name) { state.durable[name] = inode }
         }
@@ -160,7 +169,9 @@ final class SimulatedFile: LogFile {
     func preallocate(_ length: UInt64) throws(StorageFailure) {
         try storage.change(.preallocate, path)
         inode.state.withLock { file in
-            if file.current.count < Int(length) { file.current += [UInt8](repeating: 0, count: Int(length) - file.current.count) }
+            if file.current.count < Int(length) {
+                file.current += [UInt8](repeating: 0, count: Int(length) - file.current.count)
+            }
         }
     }
 

@@ -33,15 +33,18 @@ func openStore(
 ) throws(GatewayError) -> AuditStore {
     try AuditStore.open(
         directory: folder.path,
-        options: StoreOptions(vaultKey: vaultKey, segmentSize: segmentSize, watermark: 1 << 20, keepsIndex: keepsIndex), storage: storage,
+        options: StoreOptions(vaultKey: vaultKey, segmentSize: segmentSize, watermark: 1 << 20, keepsIndex: keepsIndex),
+        storage: storage,
         now: wallClock)
 }
 
 func newContext(_ subject: String = "anna", run: String? = nil, connection: String = "orders") -> SessionContext {
     SessionContext(
         session: RecordID(at: wallClock()),
-        principal: Principal(issuer: "https://idp", subject: subject, name: subject.capitalized, groups: [], isPersonIssuer: false),
-        agent: AgentContext(agent: "reporter", run: run), connection: connection, kind: "postgres", clientAddress: "127.0.0.1:1")
+        principal: Principal(
+            issuer: "https://idp", subject: subject, name: subject.capitalized, groups: [], isPersonIssuer: false),
+        agent: AgentContext(agent: "reporter", run: run), connection: connection, kind: "postgres",
+        clientAddress: "127.0.0.1:1")
 }
 
 extension SessionRecorder {
