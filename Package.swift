@@ -79,8 +79,8 @@ var targets: [Target] = [
         name: "sallyport",
         dependencies: [
             "GatewayServer", "AuditConsole", "AuditStore", "AuditLedger", "Identity", "CredentialVault",
-            "GatewayConfiguration", "AccessPolicy", "GatewayCore", argumentParser, logging, lifecycle, asyncHTTPClient,
-            nioCore,
+            "GatewayConfiguration", "AccessPolicy", "GatewayCore", "PostgresDialect", argumentParser, logging, lifecycle, asyncHTTPClient,
+            nioCore, nioHTTP1,
         ],
         swiftSettings: habits),
 
@@ -109,7 +109,9 @@ var targets: [Target] = [
             "SessionKernel", "PostgresDialect", "AuditStore", "AuditLedger", "GatewayCore", "AccessPolicy",
             "GatewayConfiguration", nioCore, nioPosix, nioEmbedded,
         ]),
-    tests(of: "AuditConsole", with: ["AuditStore", "AuditLedger", "Identity", "GatewayCore", "GatewayConfiguration"]),
+    tests(
+        of: "AuditConsole",
+        with: ["AuditStore", "AuditLedger", "Identity", "GatewayCore", "GatewayConfiguration", "AccessPolicy", logging]),
 ]
 
 // Fuzz targets need the fuzzer's own `main` (script/fuzz), so an ordinary build leaves them out.

@@ -31,6 +31,7 @@ package actor IssuerKeys: KeySource {
     private let now: @Sendable () -> Timestamp
     private var cached: Cached?
     private var lastAttempt: Timestamp?
+    private var attempts = 0
     private var lastError: GatewayError?
     private var running: Task<Void, Never>?
 
@@ -80,12 +81,15 @@ package actor IssuerKeys: KeySource {
         let now = now()
         let hasKeys = cached.map { now < $0.freshUntil.advanced(bySeconds: limits.staleFor) } ?? false
         // A clock set back must not stop refreshing until it has caught up.
+        // The fetch that brought the first keys is not one that an unknown key id asked for.
+        if hasKeys, attempts == 1 { return true }
         return now < lastAttempt || now >= lastAttempt.advanced(bySeconds: hasKeys ? limits.refreshInterval : limits.retryInterval)
     }
 
     /// Not a child of the caller's task: the fetch is everybody's, and ends by the fetcher's own time limit.
     private func start() {
         lastAttempt = now()
+        attempts += 1
         running = Task { await self.refresh() }
     }
 

@@ -51,6 +51,9 @@ extension FactsReader {
         }
         selectDepth += 1
         defer { selectDepth -= 1 }
+        let outerSetting = chosenSetting
+        chosenSetting = settingChosen(by: node)
+        defer { chosenSetting = outerSetting }
         var current = tree.first(node)
         while let part = current {
             current = tree.next(part, of: node)
@@ -227,12 +230,34 @@ extension FactsReader {
 
     private mutating func setConfig(_ node: Int) {
         let arguments = tree.items(node, "args").map { value(of: $0) }
-        guard arguments.count == 3, let name = arguments[0] else {
+        guard arguments.count == 3, let name = arguments[0] ?? settingOfRow(node) else {
             facts.settings.append(SettingChange(name: nil, value: nil, kind: .set))
             return
         }
         let isLocal = arguments[2].map { ["true", "t", "on", "1", "yes"].contains($0.lowercased()) } ?? false
         facts.settings.append(
             SettingChange(name: name.lowercased(), value: arguments[1], kind: isLocal ? .local : .set))
+    }
+
+    /// `set_config(name, …) FROM pg_settings WHERE name = 'x'`, as pg_dump writes it, can change `x` only.
+    private func settingOfRow(_ call: Int) -> String? {
+        guard let first = tree.items(call, "args").first, tree.key(first, is: "ColumnRef"),
+            let fields = tree.child(first, "fields"), tree.strings(fields) == ["name"]
+        else { return nil }
+        return chosenSetting
+    }
+
+    /// The one setting that a SELECT over nothing but `pg_settings` is restricted to.
+    private func settingChosen(by select: Int) -> String? {
+        let tables = tree.items(select, "fromClause")
+        guard tables.count == 1, tree.key(tables[0], is: "RangeVar"), tree.string(tables[0], "relname") == "pg_settings",
+            ["", "pg_catalog"].contains(tree.string(tables[0], "schemaname") ?? ""),
+            let condition = tree.child(select, "whereClause").flatMap(tree.unwrapped), tree.key(condition, is: "A_Expr"),
+            tree.string(condition, "kind") == "AEXPR_OP", let names = tree.child(condition, "name"), tree.strings(names) == ["="],
+            let left = tree.child(condition, "lexpr").flatMap(tree.unwrapped), tree.key(left, is: "ColumnRef"),
+            let fields = tree.child(left, "fields"), tree.strings(fields) == ["name"],
+            let right = tree.child(condition, "rexpr").flatMap(tree.unwrapped)
+        else { return nil }
+        return value(of: right)
     }
 }

@@ -18,6 +18,8 @@ struct FactsReader {
     /// Names of the common table expressions in sight, innermost last.
     var scopes: [Set<String>] = []
     var selectDepth = 0
+    /// The setting that the SELECT at hand is restricted to, when it reads nothing but `pg_settings`.
+    var chosenSetting: String?
     var trail = LiteralTrail()
     /// Numbers of the literals that are programs in themselves (DO, CREATE FUNCTION): what is in them cannot be told.
     var opaqueLiterals: Set<Int> = []

@@ -491,7 +491,7 @@ class Gateway(Server):
         return self._tokens[key]
 
     def endpoint(self, connection, subject="agent-1", groups=("agents",), tls=True, token=None, database=DATABASE):
-        return Endpoint(self.port, connection, token or self.token(subject, groups), database,
+        return Endpoint(self.port, connection, self.token(subject, groups) if token is None else token, database,
                         self.certificate if tls else None, connection, "gateway")
 
     def approval_token(self, subject, groups):

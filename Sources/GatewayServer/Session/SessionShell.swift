@@ -49,6 +49,8 @@ final class SessionShell<D: Dialect>: LedgerWaiter {
     private var lastActivity = Timestamp.wall()
     /// Coarse on purpose: a session ends within this many seconds of its time.
     private static var lifeWatchSeconds: Int64 { 2 }
+    /// The clock difference that a token's times are granted at sign-in counts for the session as well.
+    private static var tokenLeeway: Int64 { 60 }
 
     init(dialect: D, client: any Channel, services: GatewayServices, listener: ListenerTerms, loopLedger: LoopLedger, limits: SessionLimits) {
         self.eventLoop = client.eventLoop
@@ -259,13 +261,18 @@ final class SessionShell<D: Dialect>: LedgerWaiter {
     // MARK: - Sign-in
 
     private func verify(_ proof: SignInProof) {
-        let address = client?.remoteAddress?.description ?? "unknown"
+        let address = client?.remoteAddress.map(Self.text) ?? "unknown"
         let (loop, shell, services) = (eventLoop, NIOLoopBound(self, eventLoop: eventLoop), self.services)
         let kind = listener.kind
         Task {
             let result = await services.signIn.admit(proof, kind: kind, clientAddress: address)
             loop.execute { shell.value.verified(result) }
         }
+    }
+
+    private static func text(_ address: SocketAddress) -> String {
+        guard let host = address.ipAddress, let port = address.port else { return "unknown" }
+        return host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
     }
 
     private func verified(_ result: Result<AdmittedSession, SignInRefused>) {
@@ -343,6 +350,8 @@ final class SessionShell<D: Dialect>: LedgerWaiter {
         guard let client, let context = listener.tls else { return }
         do {
             try client.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: context), position: .first)
+            // The TLS handler keeps this read's end to itself when it brought nothing to decrypt.
+            isReading = false
         } catch {
             input { $0.clientClosed() }
         }
@@ -355,6 +364,7 @@ final class SessionShell<D: Dialect>: LedgerWaiter {
         do {
             let handler = try TargetTLSContext.handler(for: admitted.connection)
             try target.pipeline.syncOperations.addHandler(handler, position: .first)
+            isReading = false
         } catch {
             services.logger.error("TLS to the target cannot be set up", metadata: ["connection": .string(admitted.connection.name), "why": .string(String(describing: error))])
             input { $0.targetUnreachable(Refusal(code: "08001", message: "TLS to the target of this connection failed.")) }
@@ -412,7 +422,8 @@ final class SessionShell<D: Dialect>: LedgerWaiter {
         let isBusy = !machine.isIdle
         if isBusy { lastActivity = now }
         switch admitted.life.state(
-            at: now, start: admitted.since, lastActivity: lastActivity, isBusy: isBusy, tokenExpires: admitted.identity.expires)
+            at: now, start: admitted.since, lastActivity: lastActivity, isBusy: isBusy,
+            tokenExpires: admitted.identity.expires.advanced(bySeconds: Self.tokenLeeway))
         {
         case .open: break
         case .draining(_, let until):

@@ -236,6 +236,10 @@ extension PostgresDialect {
             case .program: verb += " PROGRAM"
             }
         }
+        if facts.doLanguage != nil {
+            // Its code may do anything that a rule is about, and is not read (P6).
+            subject.notUnderstood = subject.notUnderstood ?? NotUnderstood(message: "the code of a DO block is not analysed")
+        }
         subject.verbs.append(verb)
         subject.reads += facts.reads
         subject.writes += facts.writes
