@@ -67,6 +67,7 @@ struct FactsReader {
             }
         }
         content(kind, node, tokens: tokens)
+        if !facts.hasStar { facts.hasStar = WholeRows(tree: tree).isReferred(in: node) }
         facts.removeDuplicates()
         let result = facts
         facts = outer

@@ -49,13 +49,15 @@ private final class FakeIssuer: DocumentFetcher {
         #expect(try await keys.candidates(for: "one").count == 1)
         #expect(issuer.fetches == 1)
         issuer.state.withLock { $0.keySet = second }
-        #expect(try await keys.candidates(for: "two").isEmpty, "the rate limit holds")
+        #expect(try await keys.candidates(for: "two").count == 1, "the first unknown key id is asked for at once")
+        #expect(issuer.fetches == 2)
+        #expect(try await keys.candidates(for: "three").isEmpty, "the rate limit holds from then on")
+        #expect(issuer.fetches == 2)
         issuer.advance(30)
         await withTaskGroup(of: Void.self) { group in
             for number in 0..<200 { group.addTask { _ = try? await keys.candidates(for: "made-up-\(number)") } }
         }
-        #expect(issuer.fetches == 2)
-        #expect(try await keys.candidates(for: "two").count == 1)
+        #expect(issuer.fetches == 3)
     }
 
     @Test func staleKeysServeForABoundedTime() async throws {
