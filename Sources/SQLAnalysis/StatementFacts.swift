@@ -23,7 +23,7 @@ package struct StatementFacts: Sendable {
     package var columns: [String] = []
     /// Columns that INSERT, UPDATE or MERGE name as targets.
     package var writtenColumns: [String] = []
-    /// A `*` that stands for columns.
+    /// A `*` that stands for columns, or a reference to a whole row, which does so too.
     package var hasStar = false
     package var name: NameEffect?
     /// Facts of the statement that PREPARE or DECLARE carries, for EXECUTE and FETCH to go by; empty otherwise.

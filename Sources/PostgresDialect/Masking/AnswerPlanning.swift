@@ -58,7 +58,7 @@ extension PostgresDialect {
         // A whole row, or a system column.
         guard column.attribute > 0 else { return [column.attribute == 0 ? .unknown : .computed] }
         let reference = LookupRequest.ColumnReference(table: column.table, attribute: column.attribute)
-        return origins[reference]?.origins ?? [.unknown]
+        return origins[reference]?.origins.map(HiddenReads.resolved) ?? [.unknown]
     }
 
     /// A rule's `unknown: deny` ends the session's answer: rows that came already cannot be told apart from the rest.
@@ -89,6 +89,7 @@ extension PostgresDialect {
         {
             return true
         }
+        if HiddenReads.happen(in: facts) { return true }
         return facts.inner.contains { touchesMasked($0, masks) }
     }
 
@@ -145,7 +146,7 @@ extension PostgresDialect {
             let columns = (0..<response.columnCount).map { index in
                 let type = found?[index].type ?? 0
                 return AnswerColumn(
-                    name: found?[index].name ?? "", origins: found?[index].origins ?? [.unknown],
+                    name: found?[index].name ?? "", origins: found?[index].origins.map(HiddenReads.resolved) ?? [.unknown],
                     isText: response.isBinary ? TypeShape.isReadable(type, format: 1) : true, touchesMasked: touches)
             }
             let plan = masks.plan(columns: columns)
