@@ -52,7 +52,8 @@ var targets: [Target] = [
     floor(
         "SessionKernel",
         on: ["GatewayCore", "SQLAnalysis", "AccessPolicy", "DataMasking", "AuditLedger", nioCore, deque]),
-    floor("PostgresDialect", on: ["SessionKernel", "GatewayCore", "SQLAnalysis", "DataMasking", nioCore, crypto, deque]),
+    floor(
+        "PostgresDialect", on: ["SessionKernel", "GatewayCore", "SQLAnalysis", "DataMasking", nioCore, crypto, deque]),
 
     // Storage, identity, secrets.
     floor("AuditStore", on: ["AuditLedger", "GatewayCore", grdb, crypto]),
@@ -79,7 +80,8 @@ var targets: [Target] = [
         name: "sallyport",
         dependencies: [
             "GatewayServer", "AuditConsole", "AuditStore", "AuditLedger", "Identity", "CredentialVault",
-            "GatewayConfiguration", "AccessPolicy", "GatewayCore", "PostgresDialect", argumentParser, logging, lifecycle, asyncHTTPClient,
+            "GatewayConfiguration", "AccessPolicy", "GatewayCore", "PostgresDialect", argumentParser, logging,
+            lifecycle, asyncHTTPClient,
             nioCore, nioHTTP1,
         ],
         swiftSettings: habits),
@@ -98,11 +100,15 @@ var targets: [Target] = [
         with: ["GatewayCore", "SQLAnalysis", "AccessPolicy", "DataMasking", "AuditLedger", nioCore]),
     tests(
         of: "PostgresDialect",
-        with: ["SessionKernel", "GatewayCore", "SQLAnalysis", "AccessPolicy", "DataMasking", "AuditLedger", nioCore, crypto]),
+        with: [
+            "SessionKernel", "GatewayCore", "SQLAnalysis", "AccessPolicy", "DataMasking", "AuditLedger", nioCore,
+            crypto,
+        ]),
     tests(of: "AuditStore", with: ["AuditLedger", "GatewayCore", crypto, grdb]),
     tests(of: "Identity", with: ["GatewayCore", jwtKit, crypto, cryptoExtras, nioCore, nioPosix]),
     tests(of: "CredentialVault", with: ["GatewayCore", crypto]),
-    tests(of: "GatewayConfiguration", with: ["GatewayCore", "AccessPolicy", "DataMasking", "CredentialVault", "Identity"]),
+    tests(
+        of: "GatewayConfiguration", with: ["GatewayCore", "AccessPolicy", "DataMasking", "CredentialVault", "Identity"]),
     tests(
         of: "GatewayServer",
         with: [
@@ -119,7 +125,11 @@ if Context.environment["SALLYPORT_FUZZ"] != nil {
     for name in ["FuzzFrontend", "FuzzBackend", "FuzzSession"] {
         targets.append(
             .executableTarget(
-                name: name, dependencies: ["PostgresDialect", "SessionKernel", "GatewayCore", "AccessPolicy", "SQLAnalysis", "DataMasking", "AuditLedger", nioCore],
+                name: name,
+                dependencies: [
+                    "PostgresDialect", "SessionKernel", "GatewayCore", "AccessPolicy", "SQLAnalysis", "DataMasking",
+                    "AuditLedger", nioCore,
+                ],
                 path: "Fuzzing/\(name)", swiftSettings: habits))
     }
 }

@@ -5,7 +5,8 @@ import NIOCore
 import PostgresDialect
 import SessionKernel
 
-/// The target's side of the codec: any bytes in answer to one of a few sets of commands, with and without masks, and the
+/// The target's side of the codec: any bytes in answer to one of a few sets of commands, with and without masks, and
+/// the
 /// reader of recordings on the same bytes.
 @_cdecl("LLVMFuzzerTestOneInput")
 public func fuzzBackend(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {

@@ -1,6 +1,7 @@
 package import GatewayCore
 
-/// A held command's request for approval: pending, then granted once by enough people, or ended. A value; the clock is passed in.
+/// A held command's request for approval: pending, then granted once by enough people, or ended. A value; the clock is
+/// passed in.
 package struct Approval: Sendable, Hashable {
     package enum State: String, Sendable, CaseIterable {
         case pending

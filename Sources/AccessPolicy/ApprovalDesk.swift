@@ -3,7 +3,8 @@ import Synchronization
 
 /// All approvals of one gateway. Any thread may call it; persistence and the clock are the caller's.
 package final class ApprovalDesk: Sendable {
-    /// Told the approval after each change of its state, on the thread that made the change, outside the desk's lock. Two changes made at
+    /// Told the approval after each change of its state, on the thread that made the change, outside the desk's lock.
+    /// Two changes made at
     /// once may be told in either order: the state in the value is what counts.
     package typealias Observer = @Sendable (Approval) -> Void
 

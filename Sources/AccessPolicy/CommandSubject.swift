@@ -4,7 +4,8 @@ package import GatewayCore
 package struct CommandSubject: Sendable {
     /// Classes of every statement in the command and of all that they carry.
     package var classes: Set<StatementClass>
-    /// Verbs in words, any case: `DROP TABLE`. COPY comes with its direction: `COPY FROM`, `COPY TO` (client), `COPY TO FILE`…
+    /// Verbs in words, any case: `DROP TABLE`. COPY comes with its direction: `COPY FROM`, `COPY TO` (client), `COPY TO
+    /// FILE`…
     package var verbs: [String]
     package var reads: [RelationName]
     package var writes: [RelationName]

@@ -40,7 +40,8 @@ package struct PolicySnapshot: Sendable {
         version = Self.version(guards, readOnly, self.notUnderstood)
     }
 
-    /// The strictest of all that applies; of equally strict rules the first in the file decides the message, and a hold needs all groups'
+    /// The strictest of all that applies; of equally strict rules the first in the file decides the message, and a hold
+    /// needs all groups'
     /// terms, so the first's groups with the highest count and the shortest time.
     package func evaluate(_ subject: CommandSubject) -> Verdict {
         var verdict = Verdict(kind: .allow, policy: version)

@@ -39,7 +39,8 @@ enum ReadOnly {
         "session_replication_role",
     ]
 
-    /// Built-in functions that change data, files, other sessions or the server; functions a database defines itself cannot be told by name.
+    /// Built-in functions that change data, files, other sessions or the server; functions a database defines itself
+    /// cannot be told by name.
     private static func changes(_ function: String) -> Bool {
         let name = function.split(separator: ".").last.map(String.init) ?? function
         if exact.contains(name) { return true }

@@ -1,6 +1,7 @@
 package import GatewayCore
 
-/// A rule's name for tables: `orders`, `public.orders`, `audit.*`, with `*` for any run of characters. ASCII case does not count.
+/// A rule's name for tables: `orders`, `public.orders`, `audit.*`, with `*` for any run of characters. ASCII case does
+/// not count.
 package struct TablePattern: Sendable, Hashable {
     package let text: String
     private let schema: [UInt8]?

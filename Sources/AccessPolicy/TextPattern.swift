@@ -6,9 +6,11 @@ extension GatewayError.Code {
     package static let pattern = Self("policy.pattern")
 }
 
-/// A regular expression on a command's text, matched in linear time anywhere in it (Hyperscan's syntax, block mode, `.` meets newlines).
+/// A regular expression on a command's text, matched in linear time anywhere in it (Hyperscan's syntax, block mode, `.`
+/// meets newlines).
 ///
-/// Unchecked Sendable: the compiled database is immutable and may be scanned by any thread; each scan has a scratch space to itself, taken
+/// Unchecked Sendable: the compiled database is immutable and may be scanned by any thread; each scan has a scratch
+/// space to itself, taken
 /// from a pool behind a lock.
 package final class TextPattern: @unchecked Sendable {
     package let source: String
@@ -16,7 +18,8 @@ package final class TextPattern: @unchecked Sendable {
     private let isUTF8: Bool
     private let pool: Mutex<Scratches>
 
-    /// - Throws: what the engine says when it cannot match the expression in linear time, or when it would match every text.
+    /// - Throws: what the engine says when it cannot match the expression in linear time, or when it would match every
+    /// text.
     package init(_ source: String) throws(GatewayError) {
         guard hs_valid_platform() == HS_SUCCESS else {
             throw GatewayError(
@@ -53,7 +56,8 @@ package final class TextPattern: @unchecked Sendable {
         hs_free_database(database)
     }
 
-    /// Whether the pattern occurs in `text`. What cannot be scanned (too long, not UTF-8 where it must be, engine failure) counts as a match:
+    /// Whether the pattern occurs in `text`. What cannot be scanned (too long, not UTF-8 where it must be, engine
+    /// failure) counts as a match:
     /// `matches` only ever narrows a rule, and a rule that cannot be asked applies.
     package func matches(_ text: UnsafeRawBufferPointer) -> Bool {
         guard !text.isEmpty else { return scan("", 0) }

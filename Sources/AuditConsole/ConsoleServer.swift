@@ -50,7 +50,8 @@ package struct ConsoleServer: Sendable {
     /// The audience of tokens for the command line on the gateway's own machine; see `BearerAuthentication`.
     package static let operatorAudience = BearerAuthentication.operatorAudience
 
-    /// The files the console serves TLS with; nil when it speaks plain HTTP: on loopback, unless a certificate was configured.
+    /// The files the console serves TLS with; nil when it speaks plain HTTP: on loopback, unless a certificate was
+    /// configured.
     package static func certificate(of configuration: Configuration) -> (certificate: String, key: String)? {
         switch configuration.tls {
         case .off: return nil

@@ -45,7 +45,8 @@ extension Request {
         }
     }
 
-    /// A query parameter once percent-decoded; nil when absent or empty. Given twice is an error, as is anything over 512 bytes.
+    /// A query parameter once percent-decoded; nil when absent or empty. Given twice is an error, as is anything over
+    /// 512 bytes.
     func parameter(_ name: String) throws(Problem) -> String? {
         let values = uri.queryParameters[values: name[...]]
         guard values.count <= 1 else { throw .badRequest("The parameter \(name) is given more than once.") }

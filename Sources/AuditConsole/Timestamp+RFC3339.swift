@@ -2,7 +2,8 @@ import Foundation
 package import GatewayCore
 
 extension Timestamp {
-    /// Reads `2026-11-21T05:00:00.123456Z`, with an offset in place of Z, or a date alone (midnight UTC); nil for anything else.
+    /// Reads `2026-11-21T05:00:00.123456Z`, with an offset in place of Z, or a date alone (midnight UTC); nil for
+    /// anything else.
     package init?(rfc3339 text: String) {
         guard
             let match = text.wholeMatch(

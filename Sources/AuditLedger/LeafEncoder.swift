@@ -2,7 +2,8 @@ package import GatewayCore
 
 /// Writes an entry's leaf: one line of canonical JSON, at most 65,535 bytes, without content.
 ///
-/// A session's encoder holds the members that never change, ready encoded. The member caps below add up to less than the limit.
+/// A session's encoder holds the members that never change, ready encoded. The member caps below add up to less than
+/// the limit.
 package struct LeafEncoder: Sendable {
     package static let maximumLength = 65_535
     package static let version: UInt64 = 1

@@ -55,7 +55,8 @@ package struct SessionQuery: Sendable {
     package var connection: String?
     /// Sessions with at least one command that ended so.
     package var outcome: String?
-    /// Words that one command's text holds, all of them, in any case; reads the commands of the sessions that match otherwise.
+    /// Words that one command's text holds, all of them, in any case; reads the commands of the sessions that match
+    /// otherwise.
     package var text: String?
     package var since: Timestamp?
     package var until: Timestamp?

@@ -25,7 +25,8 @@ package final class AuditArchive: Sendable {
         self.vaultKey = vaultKey
     }
 
-    /// Opens a data folder to read it, while a gateway runs on it or not; without one the index is brought up to date first.
+    /// Opens a data folder to read it, while a gateway runs on it or not; without one the index is brought up to date
+    /// first.
     package static func open(directory: String, vaultKey: SymmetricKey) throws(GatewayError) -> AuditArchive {
         let storage = PosixStorage(root: directory)
         do throws(StorageFailure) {
@@ -48,7 +49,8 @@ package final class AuditArchive: Sendable {
             vaultKey: vaultKey)
     }
 
-    /// Waits, at most a second, until everything in the log at the time of the call can be found; false when it still cannot.
+    /// Waits, at most a second, until everything in the log at the time of the call can be found; false when it still
+    /// cannot.
     package func caughtUp() async throws -> Bool {
         let end = try logEnd()
         for _ in 0..<100 {

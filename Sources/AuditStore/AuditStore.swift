@@ -40,7 +40,8 @@ package final class AuditStore: Sendable {
 
     /// Opens the data folder, made when absent: checks the log, cuts a torn end, seals sessions that a crash left open.
     ///
-    /// Throws `storeBusy` when another gateway has the folder, `logCorrupt` with file and offset when the log is damaged.
+    /// Throws `storeBusy` when another gateway has the folder, `logCorrupt` with file and offset when the log is
+    /// damaged.
     package static func open(
         directory: String, options: StoreOptions, storage: (any LogStorage)? = nil,
         now: @escaping @Sendable () -> Timestamp
@@ -109,7 +110,8 @@ package final class AuditStore: Sendable {
         try SessionRecorder(context, writer: writer, vaultKey: options.vaultKey, now: now)
     }
 
-    /// Asks for everything appended so far to be synced soon; observers hear of it. Cheap; call once after a batch of appends.
+    /// Asks for everything appended so far to be synced soon; observers hear of it. Cheap; call once after a batch of
+    /// appends.
     package func requestSync() {
         writer.requestSync()
     }
@@ -128,7 +130,8 @@ package final class AuditStore: Sendable {
         writer.state.withLock { $0.counters }
     }
 
-    /// Calls `callback` after each sync, and once after a failure, on the log's thread (a failure of `writeNow`: on its caller's).
+    /// Calls `callback` after each sync, and once after a failure, on the log's thread (a failure of `writeNow`: on its
+    /// caller's).
     package func observe(_ callback: @escaping @Sendable (LogProgress) -> Void) -> ObserverToken {
         writer.state.withLock { state in
             defer { state.nextObserver += 1 }

@@ -4,7 +4,8 @@ import GatewayCore
 import Glibc
 import Synchronization
 
-/// Follows the synced log and files it: entries into the index, full segments from `wal/` to `recordings/`. Off the data path.
+/// Follows the synced log and files it: entries into the index, full segments from `wal/` to `recordings/`. Off the
+/// data path.
 final class Filer: Sendable {
     /// How often the filer looks for something new.
     private static let interval = DispatchTimeInterval.milliseconds(50)

@@ -1,10 +1,12 @@
 import AuditLedger
 import GatewayCore
 
-/// Reads a whole log from its first segment, checking what a reader can without keys: records, leaves, and that no session's
+/// Reads a whole log from its first segment, checking what a reader can without keys: records, leaves, and that no
+/// session's
 /// sequence has a gap.
 package enum LogCheck {
-    /// Calls `body` with each leaf and the position where it ends. Returns where the log ends; what follows there is no record.
+    /// Calls `body` with each leaf and the position where it ends. Returns where the log ends; what follows there is no
+    /// record.
     ///
     /// Throws `logCorrupt` naming the position of a leaf that is none, or comes out of its order.
     @discardableResult

@@ -74,7 +74,8 @@ struct SegmentReader {
         return window[from..<from + count]
     }
 
-    /// Whether a mark at or after the present position says that the log was synced beyond `end`: then a record that does not
+    /// Whether a mark at or after the present position says that the log was synced beyond `end`: then a record that
+    /// does not
     /// read is damage, not the torn end of the last write.
     mutating func provesMore(than end: UInt64) throws(StorageFailure) -> Bool {
         let resume = position

@@ -1,6 +1,7 @@
 import GatewayCore
 
-/// Finds the log's end at start: a torn last write is cut off, anything else that does not read is damage and stops the start.
+/// Finds the log's end at start: a torn last write is cut off, anything else that does not read is damage and stops the
+/// start.
 struct LogRecovery {
     /// Where the log ends; all before it is synced.
     var end: UInt64
@@ -112,7 +113,8 @@ struct LogRecovery {
         return try SegmentReader(storage.open(path, create: false), path: path)?.first
     }
 
-    /// Whether anything was written to a segment whose header does not read. A header is written and synced with the first
+    /// Whether anything was written to a segment whose header does not read. A header is written and synced with the
+    /// first
     /// batch, so a torn one may stand alone; a batch's mark after it says that it was whole.
     private static func isBegun(_ file: any LogFile) throws(StorageFailure) -> Bool {
         let length = SegmentHeader.length + RecordFormat.markLength

@@ -3,7 +3,8 @@ import GatewayCore
 import Glibc
 import Synchronization
 
-/// The write-ahead log's writing end: records from all threads are gathered in one buffer; one thread writes and syncs a batch.
+/// The write-ahead log's writing end: records from all threads are gathered in one buffer; one thread writes and syncs
+/// a batch.
 ///
 /// Lock order: files, spare, state. Observers run without a lock held.
 final class LogWriter: Sendable {
@@ -182,7 +183,8 @@ final class LogWriter: Sendable {
         }
     }
 
-    /// With many sessions waiting at once, half of them to a sync beats a sync for the first; with one or two, nobody waits.
+    /// With many sessions waiting at once, half of them to a sync beats a sync for the first; with one or two, nobody
+    /// waits.
     private func gather() {
         let patience: UInt64? = state.withLock { state in
             let target = state.concurrency / 2
@@ -333,7 +335,8 @@ final class LogWriter: Sendable {
         for observer in observers { observer(progress) }
     }
 
-    /// The state after the first failure is final: a page that a failed sync left clean may never have reached the disk.
+    /// The state after the first failure is final: a page that a failed sync left clean may never have reached the
+    /// disk.
     private func fail(_ cause: StorageFailure) -> GatewayError {
         let error = GatewayError(
             cause.isDiskFull ? .diskFull : .logFailed,

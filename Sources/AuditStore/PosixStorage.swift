@@ -116,7 +116,8 @@ final class PosixFile: LogFile {
         // posix_fallocate gives its error as the result, not in errno.
         let number = posix_fallocate(descriptor, 0, off_t(clamping: length))
         guard number == 0 else { throw failure("posix_fallocate", number) }
-        // Reserved blocks are marked as written one by one, each with a journal commit within some entry's sync (a third more
+        // Reserved blocks are marked as written one by one, each with a journal commit within some entry's sync (a
+        // third more
         // time on ext4), so they are written here; in steps, so as not to hold up the log's own syncs for long.
         let piece = [UInt8](repeating: 0, count: 1 << 20)
         for start in stride(from: 0, to: length, by: piece.count) {

@@ -2,8 +2,10 @@ import AuditLedger
 package import GatewayCore
 
 extension AuditArchive {
-    /// Writes the record as JSON lines, one entry a line in the order of the log: the leaf's members, and in each item of
-    /// `content` its salt (hexadecimal) and its bytes as `text` (UTF-8) or `base64`. Answers and inputs are always `base64`.
+    /// Writes the record as JSON lines, one entry a line in the order of the log: the leaf's members, and in each item
+    /// of
+    /// `content` its salt (hexadecimal) and its bytes as `text` (UTF-8) or `base64`. Answers and inputs are always
+    /// `base64`.
     ///
     /// Only one session's when `session` is given. `write` gets the lines in pieces of bounded size.
     package func export(session: RecordID? = nil, _ write: ([UInt8]) throws -> Void) throws {

@@ -12,7 +12,8 @@ enum RecordKind: UInt8 {
 
 /// A record on disk, little-endian: payload length (4), checksum (4), kind (1), zeros (3), payload.
 ///
-/// The checksum covers kind and payload and is mixed with the record's position, so that a record is valid only in its place.
+/// The checksum covers kind and payload and is mixed with the record's position, so that a record is valid only in its
+/// place.
 enum RecordFormat {
     static let headerLength = 12
     /// A mark's payload: synced position (8), zeros (8).
@@ -64,7 +65,8 @@ enum RecordFormat {
     }
 }
 
-/// A segment's first 64 bytes: magic (8), version (4), zeros (4), number (8), first position (8), zeros (28), checksum (4).
+/// A segment's first 64 bytes: magic (8), version (4), zeros (4), number (8), first position (8), zeros (28), checksum
+/// (4).
 enum SegmentHeader {
     static let length = 64
     static let magic: UInt64 = 0x314C_4157_594C_4153  // "SALYWAL1"

@@ -17,7 +17,8 @@ package struct SaltedContent: Sendable {
 }
 
 /// A sealed payload: session (16), key slot (8), counter (8), exchange (8), direction (1; 0 = an entry's content), then
-/// AES-256-GCM ciphertext and tag (16). The clear part is authenticated; the nonce is the counter, used once per session key.
+/// AES-256-GCM ciphertext and tag (16). The clear part is authenticated; the nonce is the counter, used once per
+/// session key.
 enum SealedRecord {
     static let clearLength = 41
 

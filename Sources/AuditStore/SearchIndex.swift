@@ -8,7 +8,8 @@ struct OpenSession {
     var nextSequence: UInt64
 }
 
-/// The SQLite projection of the log: which sessions there are, where their entries and chunks lie. Holds no content; it can be
+/// The SQLite projection of the log: which sessions there are, where their entries and chunks lie. Holds no content; it
+/// can be
 /// thrown away and made again from the log, so it is written with synchronous=NORMAL.
 final class SearchIndex: Sendable {
     /// Raise it when the tables change: an index of another version is made again.

@@ -41,7 +41,8 @@ package final class SessionRecorder {
 
     /// Appends an entry; the entry is durable when the log has synced up to the position returned.
     ///
-    /// The draft of an exchange's outcome also carries the commitments to its chunks. After an error the session must end.
+    /// The draft of an exchange's outcome also carries the commitments to its chunks. After an error the session must
+    /// end.
     @discardableResult
     package func append(_ draft: consuming EntryDraft) throws(GatewayError) -> LogPosition {
         if let text = draft.outcome?.errorText { draft.content.append(ContentItem(.errorText, text)) }
@@ -106,7 +107,8 @@ package final class SessionRecorder {
         scratch.bytes.removeAll(keepingCapacity: scratch.bytes.capacity <= 4096)
     }
 
-    /// Adds masked bytes to an exchange's answer or input. What is not `retained` is counted and committed to, but not kept.
+    /// Adds masked bytes to an exchange's answer or input. What is not `retained` is counted and committed to, but not
+    /// kept.
     @discardableResult
     package func appendChunk(
         exchange: UInt64, direction: ChunkDirection, _ bytes: UnsafeRawBufferPointer, retained: Bool

@@ -35,13 +35,16 @@ struct KeyCommand {
         var output = [UInt8]()
         defer { for index in output.indices { output[index] = 0 } }
         output.reserveCapacity(256)
-        while output.count <= 80, let part = try? pipe.fileHandleForReading.read(upToCount: 81 - output.count), !part.isEmpty {
+        while output.count <= 80, let part = try? pipe.fileHandleForReading.read(upToCount: 81 - output.count),
+            !part.isEmpty
+        {
             output.append(contentsOf: part)
         }
         try? pipe.fileHandleForReading.close()
         process.waitUntilExit()
         guard process.terminationReason == .exit, process.terminationStatus == 0 else {
-            throw GatewayError(.vaultKey, "The vault key's command \(program) failed or took longer than \(Int(timeout)) s.")
+            throw GatewayError(
+                .vaultKey, "The vault key's command \(program) failed or took longer than \(Int(timeout)) s.")
         }
         while let last = output.last, last == UInt8(ascii: "\n") || last == UInt8(ascii: "\r") { output.removeLast() }
         return Secret(output)

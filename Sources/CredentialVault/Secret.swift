@@ -2,7 +2,8 @@ import Glibc
 
 /// Secret bytes that do not print, mirror, encode or copy themselves, and are overwritten when the last reference goes.
 ///
-/// `@unchecked Sendable` holds because the buffer is written in `init` only, is private, and is freed in `deinit`, when nobody else can see it.
+/// `@unchecked Sendable` holds because the buffer is written in `init` only, is private, and is freed in `deinit`, when
+/// nobody else can see it.
 package final class Secret: @unchecked Sendable {
     private let bytes: UnsafeMutableRawBufferPointer
 
@@ -23,7 +24,9 @@ package final class Secret: @unchecked Sendable {
     package var count: Int { bytes.count }
 
     /// Lends the bytes for the length of `body`; they must not be kept.
-    package func withBytes<Result, Failure: Error>(_ body: (UnsafeRawBufferPointer) throws(Failure) -> Result) throws(Failure) -> Result {
+    package func withBytes<Result, Failure: Error>(_ body: (UnsafeRawBufferPointer) throws(Failure) -> Result)
+        throws(Failure) -> Result
+    {
         try body(UnsafeRawBufferPointer(bytes))
     }
 
@@ -41,5 +44,7 @@ extension Secret: CustomStringConvertible, CustomDebugStringConvertible, CustomR
 
     package var description: String { Self.mark }
     package var debugDescription: String { Self.mark }
-    package var customMirror: Mirror { Mirror(self, children: [], displayStyle: .class, ancestorRepresentation: .suppressed) }
+    package var customMirror: Mirror {
+        Mirror(self, children: [], displayStyle: .class, ancestorRepresentation: .suppressed)
+    }
 }

@@ -18,7 +18,9 @@ package enum SecretReference: Sendable {
             }
             let secret = Secret(UnsafeRawBufferPointer(start: value, count: strnlen(value, SecretFile.limit + 1)))
             guard (1...SecretFile.limit).contains(secret.count) else {
-                throw GatewayError(.secretMissing, "The environment variable \(name) is empty or longer than \(SecretFile.limit) bytes.")
+                throw GatewayError(
+                    .secretMissing,
+                    "The environment variable \(name) is empty or longer than \(SecretFile.limit) bytes.")
             }
             return secret
         case .file(let path):

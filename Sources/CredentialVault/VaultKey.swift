@@ -39,7 +39,9 @@ package struct VaultKey: Sendable {
                 decoded.deallocate()
             }
             for index in 0..<32 {
-                guard let high = bytes[index * 2].hexDigitValue, let low = bytes[index * 2 + 1].hexDigitValue else { return nil }
+                guard let high = bytes[index * 2].hexDigitValue, let low = bytes[index * 2 + 1].hexDigitValue else {
+                    return nil
+                }
                 decoded[index] = high << 4 | low
             }
             return SymmetricKey(data: UnsafeRawBufferPointer(decoded))
@@ -51,7 +53,8 @@ package struct VaultKey: Sendable {
     /// The key for one purpose: HKDF-SHA256 (RFC 5869), 256 bits, the same on every start.
     package func derive(_ purpose: Purpose) -> SymmetricKey {
         HKDF<SHA256>.deriveKey(
-            inputKeyMaterial: root, salt: Array("sallyport vault 1".utf8), info: Array(purpose.label.utf8), outputByteCount: 32)
+            inputKeyMaterial: root, salt: Array("sallyport vault 1".utf8), info: Array(purpose.label.utf8),
+            outputByteCount: 32)
     }
 }
 

@@ -16,14 +16,19 @@ package enum VaultKeySource: Sendable, Hashable {
         case .file(let path):
             if let key = try read(path) { return key }
             try create(path)
-            guard let key = try read(path) else { throw Self.failure("The vault key \(path) is gone after it was made.") }
+            guard let key = try read(path) else {
+                throw Self.failure("The vault key \(path) is gone after it was made.")
+            }
             return key
         case .environment(let name):
-            guard let value = getenv(name) else { throw Self.failure("The environment variable \(name) for the vault key is not set.") }
+            guard let value = getenv(name) else {
+                throw Self.failure("The environment variable \(name) for the vault key is not set.")
+            }
             let secret = Secret(UnsafeRawBufferPointer(start: value, count: strnlen(value, 65)))
             return try Self.parse(secret, from: "environment variable \(name)")
         case .command(let arguments):
-            return try Self.parse(try KeyCommand(arguments: arguments).run(), from: "output of \(arguments.first ?? "")")
+            return try Self.parse(
+                try KeyCommand(arguments: arguments).run(), from: "output of \(arguments.first ?? "")")
         }
     }
 
@@ -48,13 +53,15 @@ package enum VaultKeySource: Sendable, Hashable {
             case .exposed: throw Self.failure("The vault key \(path) may be read by others; make it mode 0600.")
             case .notPlain: throw Self.failure("The vault key \(path) is not a plain file.")
             case .tooLong: throw Self.failure("The file \(path) is no vault key; it is too long.")
-            case .system(let code): throw Self.failure("The vault key \(path) cannot be read: \(String(cString: strerror(code))).")
+            case .system(let code):
+                throw Self.failure("The vault key \(path) cannot be read: \(String(cString: strerror(code))).")
             }
         }
         return try Self.parse(secret, from: "file \(path)")
     }
 
-    /// Writes a new key whole and synced under a temporary name, then links it in place; an existing key wins, so racing starts agree.
+    /// Writes a new key whole and synced under a temporary name, then links it in place; an existing key wins, so
+    /// racing starts agree.
     private func create(_ path: String) throws(GatewayError) {
         func failure(_ call: String) -> GatewayError {
             Self.failure("The vault key \(path) cannot be made (\(call): \(String(cString: strerror(errno)))).")

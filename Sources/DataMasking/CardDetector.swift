@@ -1,6 +1,8 @@
-/// Payment card numbers: 13 to 19 digits in groups parted by one space or dash, a known issuer prefix and length, and the Luhn digit.
+/// Payment card numbers: 13 to 19 digits in groups parted by one space or dash, a known issuer prefix and length, and
+/// the Luhn digit.
 ///
-/// Linear: digit-free text is skipped twelve bytes at a step, and a run of groups is tried from each group start over 19 digits at most.
+/// Linear: digit-free text is skipped twelve bytes at a step, and a run of groups is tried from each group start over
+/// 19 digits at most.
 enum CardDetector {
     static func scan(_ text: UnsafeRawBufferPointer, _ found: (Range<Int>) -> Void) {
         // A run of 13 digits with single separators that covers `probe` has a digit at `probe` or just before it.

@@ -1,6 +1,8 @@
-/// A mask rule's name for columns: `ssn`, `customers.ssn`, `public.customers.ssn`, `*.ssn`, with `*` for any run of characters in a part.
+/// A mask rule's name for columns: `ssn`, `customers.ssn`, `public.customers.ssn`, `*.ssn`, with `*` for any run of
+/// characters in a part.
 ///
-/// Compared without regard to ASCII case: a mask written `Customers.SSN` must not miss the column the server calls `customers.ssn`.
+/// Compared without regard to ASCII case: a mask written `Customers.SSN` must not miss the column the server calls
+/// `customers.ssn`.
 package struct ColumnPattern: Sendable, Hashable {
     package let text: String
     /// Schema, table and column; nil where the pattern leaves it open.

@@ -4,7 +4,8 @@
     import Musl
 #endif
 
-/// E-mail addresses: anchored at each `@`, verified to both sides (the dot-atom form of RFC 5321, with UTF-8 as in RFC 6531).
+/// E-mail addresses: anchored at each `@`, verified to both sides (the dot-atom form of RFC 5321, with UTF-8 as in RFC
+/// 6531).
 ///
 /// Linear: `@` is part of neither side, so every byte is looked at twice at most.
 enum EmailDetector {

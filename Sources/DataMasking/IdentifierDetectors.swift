@@ -1,4 +1,5 @@
-/// International bank account numbers (ISO 13616): country, two check digits, the country's length, remainder 1 modulo 97.
+/// International bank account numbers (ISO 13616): country, two check digits, the country's length, remainder 1 modulo
+/// 97.
 enum IBANDetector {
     static func scan(_ text: UnsafeRawBufferPointer, _ found: (Range<Int>) -> Void) {
         var index = 2

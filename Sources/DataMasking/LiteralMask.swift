@@ -2,7 +2,8 @@
 package enum LiteralMask {
     /// Appends the masked form of one literal token: `'…'`, `E'…'`, `B'…'`, `$tag$…$tag$` or a number.
     ///
-    /// The method decides what shows, as for a column's value; a `null` becomes the word NULL. What a token is not recognised as becomes
+    /// The method decides what shows, as for a column's value; a `null` becomes the word NULL. What a token is not
+    /// recognised as becomes
     /// `'***'`: whatever it was, it is hidden.
     package static func append(
         _ token: UnsafeRawBufferPointer, method: MaskMethod, into output: inout [UInt8], key: MaskKey

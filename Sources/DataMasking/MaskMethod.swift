@@ -6,7 +6,8 @@ package enum MaskMethod: String, Sendable, CaseIterable {
     case partial
     /// The protocol's own "no value".
     case null
-    /// The first 16 hexadecimal digits of HMAC-SHA256 under the connection's key: equal values stay equal, within one connection.
+    /// The first 16 hexadecimal digits of HMAC-SHA256 under the connection's key: equal values stay equal, within one
+    /// connection.
     case hash
 
     /// Where several rules match one value the one that shows least wins.

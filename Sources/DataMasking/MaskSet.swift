@@ -44,7 +44,8 @@ package struct MaskSet: Sendable {
             })
     }
 
-    /// Whether a column with this name, of a table not known, may be a masked one: for column references in a statement.
+    /// Whether a column with this name, of a table not known, may be a masked one: for column references in a
+    /// statement.
     package func mayMask(columnNamed name: String) -> MaskMethod? {
         Self.strictest(
             rules.filter { rule in rule.masksWhole && rule.columns.contains { $0.mayCover(columnNamed: name) } })

@@ -1,6 +1,7 @@
 /// The `partial` form of a text value, chosen by its shape.
 enum PartialMask {
-    /// Card: digits but the last four become stars. E-mail: first letter, `***`, domain. Else: the last four of at least eight
+    /// Card: digits but the last four become stars. E-mail: first letter, `***`, domain. Else: the last four of at
+    /// least eight
     /// characters, one star for each other character.
     static func append(_ value: UnsafeRawBufferPointer, into output: inout [UInt8]) {
         if appendCard(value, into: &output) || appendEmail(value, into: &output) { return }
@@ -53,7 +54,8 @@ enum UTF8Shape {
         return count
     }
 
-    /// The index after the character at `index`: a valid lead byte takes its continuation bytes along, anything else stands alone.
+    /// The index after the character at `index`: a valid lead byte takes its continuation bytes along, anything else
+    /// stands alone.
     static func next(_ value: UnsafeRawBufferPointer, after index: Int) -> Int {
         let length =
             switch value[index] {

@@ -42,7 +42,8 @@ package struct Scanner: Sendable, Hashable {
         text.withUnsafeBytes { scan($0) }
     }
 
-    /// Overlapping finds become one, masked by the stricter method; a stretch that two detectors share is redacted whole.
+    /// Overlapping finds become one, masked by the stricter method; a stretch that two detectors share is redacted
+    /// whole.
     private static func merged(_ edits: [MaskEdit]) -> [MaskEdit] {
         var result: [MaskEdit] = []
         for edit in edits.sorted(by: { $0.range.lowerBound < $1.range.lowerBound }) {
@@ -63,7 +64,8 @@ extension MaskEdit {
     /// Appends `text` with the edits applied.
     ///
     /// - Parameter edits: in order and apart from each other, as `Scanner.scan` gives them.
-    /// - Returns: false when an edit says `null`, which a part of a text cannot be: then the whole value is null and nothing was appended.
+    /// - Returns: false when an edit says `null`, which a part of a text cannot be: then the whole value is null and
+    /// nothing was appended.
     package static func apply(
         _ edits: [MaskEdit], to text: UnsafeRawBufferPointer, into output: inout [UInt8], key: MaskKey
     ) -> Bool {

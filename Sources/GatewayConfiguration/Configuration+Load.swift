@@ -4,7 +4,8 @@ import Yams
 extension Configuration {
     /// Reads and checks a whole file.
     ///
-    /// - Parameter checkingSecrets: whether secrets that the file refers to, and files that it names, must be there: what the server needs
+    /// - Parameter checkingSecrets: whether secrets that the file refers to, and files that it names, must be there:
+    /// what the server needs
     ///   and a command line tool beside it does not.
     /// - Throws: all problems at once, in the order of the file.
     package static func loadOrExplain(_ path: String, checkingSecrets: Bool = true) throws(ConfigurationErrors)

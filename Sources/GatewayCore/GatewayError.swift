@@ -1,4 +1,5 @@
-/// The error every module throws: a code to switch on, a sentence that says what was wrong and what to do, and where it came from.
+/// The error every module throws: a code to switch on, a sentence that says what was wrong and what to do, and where it
+/// came from.
 package struct GatewayError: Error, Sendable, CustomStringConvertible {
     /// An open set of codes; a module adds its own in an extension.
     package struct Code: Hashable, Sendable, CustomStringConvertible {

@@ -27,7 +27,8 @@ package struct Outcome: Sendable, Hashable {
     /// The error text as shown to the client; content, so it goes to the recording, never into the leaf.
     package var errorText: String?
 
-    package init(kind: OutcomeKind, code: String? = nil, rows: Int? = nil, tag: String? = nil, errorText: String? = nil) {
+    package init(kind: OutcomeKind, code: String? = nil, rows: Int? = nil, tag: String? = nil, errorText: String? = nil)
+    {
         self.kind = kind
         self.code = code
         self.rows = rows

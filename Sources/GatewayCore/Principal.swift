@@ -1,4 +1,5 @@
-/// A verified identity: the issuer that vouched for it and the subject it named. Two principals are one when both agree.
+/// A verified identity: the issuer that vouched for it and the subject it named. Two principals are one when both
+/// agree.
 package struct Principal: Sendable, Hashable {
     package var issuer: String
     package var subject: String
@@ -27,7 +28,8 @@ package struct Principal: Sendable, Hashable {
     }
 }
 
-/// Who acts for the principal and why. `verified` parts come from signed claims; what a client merely says is `claimed`.
+/// Who acts for the principal and why. `verified` parts come from signed claims; what a client merely says is
+/// `claimed`.
 package struct AgentContext: Sendable, Hashable {
     package enum Trust: String, Sendable {
         case verified
@@ -44,7 +46,8 @@ package struct AgentContext: Sendable, Hashable {
     package var trust: Trust
 
     package init(
-        agent: String? = nil, model: String? = nil, run: String? = nil, purpose: String? = nil, traceparent: String? = nil,
+        agent: String? = nil, model: String? = nil, run: String? = nil, purpose: String? = nil,
+        traceparent: String? = nil,
         onBehalfOf: String? = nil, trust: Trust = .claimed
     ) {
         self.agent = agent

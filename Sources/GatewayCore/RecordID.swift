@@ -32,7 +32,11 @@ package struct RecordID: Hashable, Sendable, Comparable {
                 guard byte == UInt8(ascii: "-") else { return nil }
             } else {
                 guard let nibble = byte.hexDigitValue, digits < 32 else { return nil }
-                if digits < 16 { values.0 = values.0 << 4 | UInt64(nibble) } else { values.1 = values.1 << 4 | UInt64(nibble) }
+                if digits < 16 {
+                    values.0 = values.0 << 4 | UInt64(nibble)
+                } else {
+                    values.1 = values.1 << 4 | UInt64(nibble)
+                }
                 digits += 1
             }
             index += 1

@@ -31,7 +31,8 @@ package enum StatementClass: String, Sendable, CaseIterable {
     case unknown
 }
 
-/// A table, view or other relation as a statement names it. Unquoted names are folded already; empty schema = by search_path.
+/// A table, view or other relation as a statement names it. Unquoted names are folded already; empty schema = by
+/// search_path.
 package struct RelationName: Sendable, Hashable {
     package var schema: String
     package var name: String

@@ -45,7 +45,9 @@ package struct Verdict: Sendable, Hashable {
     /// Version of the policy that judged (hash prefix), for the entry.
     package var policy: String
 
-    package init(kind: VerdictKind, rules: [String] = [], message: String? = nil, hold: HoldTerms? = nil, policy: String = "") {
+    package init(
+        kind: VerdictKind, rules: [String] = [], message: String? = nil, hold: HoldTerms? = nil, policy: String = ""
+    ) {
         self.kind = kind
         self.rules = rules
         self.message = message

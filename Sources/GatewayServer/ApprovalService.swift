@@ -10,7 +10,8 @@ import NIOCore
 import SessionKernel
 import Synchronization
 
-/// Takes held commands to the desk and decisions back to their sessions. A decision takes effect when its entry is durable.
+/// Takes held commands to the desk and decisions back to their sessions. A decision takes effect when its entry is
+/// durable.
 package final class ApprovalService: Sendable {
     private let desk = ApprovalDesk()
     private let store: AuditStore
@@ -25,7 +26,8 @@ package final class ApprovalService: Sendable {
 
     // MARK: - For sessions
 
-    /// Files a request. `opened` is called once with its id, then `decided` once unless it is withdrawn; both on any thread.
+    /// Files a request. `opened` is called once with its id, then `decided` once unless it is withdrawn; both on any
+    /// thread.
     func open(
         _ question: ApprovalQuestion, exchange: ExchangeID, of session: AdmittedSession,
         decided: @escaping @Sendable (ApprovalDecision) -> Void, opened: @escaping @Sendable (RecordID) -> Void
@@ -127,8 +129,10 @@ package final class ApprovalService: Sendable {
         var mac = HMAC<SHA256>(key: digestKey)
         let identity = session.identity
         for part in [
-            identity.principal.issuer, identity.principal.subject, session.context.agent.agent ?? "", session.context.agent.run ?? "",
-            session.connection.name, session.terms.database, session.terms.targetUser, session.context.session.description,
+            identity.principal.issuer, identity.principal.subject, session.context.agent.agent ?? "",
+            session.context.agent.run ?? "",
+            session.connection.name, session.terms.database, session.terms.targetUser,
+            session.context.session.description,
         ] {
             mac.update(data: Array("\(part.utf8.count):".utf8))
             mac.update(data: Array(part.utf8))

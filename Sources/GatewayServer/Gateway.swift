@@ -1,5 +1,5 @@
-package import AuditStore
 import AuditLedger
+package import AuditStore
 package import CredentialVault
 import Foundation
 package import GatewayConfiguration
@@ -60,7 +60,8 @@ package final class Gateway: Sendable {
         self.logger = logger
         vault = try configuration.vaultKey.load()
         store = try AuditStore.open(
-            directory: configuration.data, options: StoreOptions(vaultKey: vault.derive(.sessionKeyWrapping)), now: Timestamp.wall)
+            directory: configuration.data, options: StoreOptions(vaultKey: vault.derive(.sessionKeyWrapping)),
+            now: Timestamp.wall)
         group = MultiThreadedEventLoopGroup(numberOfThreads: System.coreCount)
         metrics = Metrics()
         sessions = SessionRegistry()
@@ -71,7 +72,8 @@ package final class Gateway: Sendable {
         catalogues = CatalogueService()
         fetcher = HTTPDocumentFetcher()
         verifier = try TokenVerifier(
-            issuers: configuration.issuers, embedded: configuration.localIssuer ? EmbeddedIssuer(dataFolder: configuration.data) : nil,
+            issuers: configuration.issuers,
+            embedded: configuration.localIssuer ? EmbeddedIssuer(dataFolder: configuration.data) : nil,
             fetcher: fetcher)
         approvals = ApprovalService(store: store, digestKey: vault.derive(.approvalDigest), logger: logger)
         locks = LockService(store: store, sessions: sessions)
@@ -80,7 +82,8 @@ package final class Gateway: Sendable {
             book: book, verifier: verifier, tickets: tickets, locks: locks.registry, sessions: sessions, store: store,
             maximumSessions: configuration.maximumSessions)
         services = GatewayServices(
-            store: store, analyzer: analyzer, signIn: signIn, sessions: sessions, approvals: approvals, catalogues: catalogues,
+            store: store, analyzer: analyzer, signIn: signIn, sessions: sessions, approvals: approvals,
+            catalogues: catalogues,
             metrics: metrics, logger: logger)
         var loops: [ObjectIdentifier: LoopLedger] = [:]
         for loop in group.makeIterator() { loops[ObjectIdentifier(loop)] = LoopLedger(eventLoop: loop) }
@@ -92,7 +95,8 @@ package final class Gateway: Sendable {
 
     /// Nil while sessions are admitted; else why not, for `/readyz`.
     package var problem: GatewayError? {
-        state.withLock { $0.isStopped } ? GatewayError(.gatewayStopping, "The gateway is shutting down.") : store.admissionProblem
+        state.withLock { $0.isStopped }
+            ? GatewayError(.gatewayStopping, "The gateway is shutting down.") : store.admissionProblem
     }
 
     // MARK: - Start
@@ -115,7 +119,9 @@ package final class Gateway: Sendable {
         }
         if let endpoint = configuration.listen.postgres { try await listenPostgres(endpoint) }
         let approvals = self.approvals
-        let ticker = group.next().scheduleRepeatedTask(initialDelay: .seconds(1), delay: .seconds(1)) { _ in approvals.expire() }
+        let ticker = group.next().scheduleRepeatedTask(initialDelay: .seconds(1), delay: .seconds(1)) { _ in
+            approvals.expire()
+        }
         state.withLock { $0.ticker = ticker }
     }
 
@@ -135,12 +141,15 @@ package final class Gateway: Sendable {
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     metrics.connections.add()
-                    guard let ledger = loops[ObjectIdentifier(channel.eventLoop)] else { throw ChannelError.operationUnsupported }
+                    guard let ledger = loops[ObjectIdentifier(channel.eventLoop)] else {
+                        throw ChannelError.operationUnsupported
+                    }
                     let shell = SessionShell(
                         dialect: PostgresDialect(
                             offersTLS: terms.tls != nil, acceptsClearText: terms.acceptsClearText, limits: limits),
                         client: channel, services: services, listener: terms, loopLedger: ledger, limits: limits)
-                    try channel.pipeline.syncOperations.addHandler(ClientHandler(shell: shell, signInSeconds: terms.signInSeconds))
+                    try channel.pipeline.syncOperations.addHandler(
+                        ClientHandler(shell: shell, signInSeconds: terms.signInSeconds))
                 }
             }
         do {
@@ -151,7 +160,9 @@ package final class Gateway: Sendable {
                 state.addresses.append(("postgres", Endpoint(host: endpoint.host, port: port)))
             }
         } catch {
-            throw GatewayError(.gatewayStart, "Cannot listen on \(endpoint) for postgres. Is the port taken? Change listen.postgres.", cause: error)
+            throw GatewayError(
+                .gatewayStart, "Cannot listen on \(endpoint) for postgres. Is the port taken? Change listen.postgres.",
+                cause: error)
         }
     }
 
@@ -159,7 +170,8 @@ package final class Gateway: Sendable {
         switch configuration.tls {
         case .off: return nil
         case .files(let certificate, let key):
-            return try GatewayCertificate.context(certificate: URL(fileURLWithPath: certificate), key: URL(fileURLWithPath: key))
+            return try GatewayCertificate.context(
+                certificate: URL(fileURLWithPath: certificate), key: URL(fileURLWithPath: key))
         case .auto:
             let folder = URL(fileURLWithPath: configuration.data).appendingPathComponent("tls")
             let made = try GatewayCertificate.loadOrMake(in: folder, names: ["localhost", "127.0.0.1", endpoint.host])
@@ -205,7 +217,8 @@ extension GatewayError.Code {
 }
 
 extension Configuration {
-    /// The strictest limits of all connections would refuse too much, so the widest count; the kernel has its own for each.
+    /// The strictest limits of all connections would refuse too much, so the widest count; the kernel has its own for
+    /// each.
     var analysisLimits: AnalysisLimits {
         var limits = AnalysisLimits()
         for connection in connections {

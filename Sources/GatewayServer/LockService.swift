@@ -16,7 +16,8 @@ package final class LockService: Sendable {
 
     package func set(_ target: Lock.Target, reason: String, by author: Principal) async throws -> Lock {
         let now = Timestamp.wall()
-        let lock = Lock(id: RecordID(at: now), target: target, reason: reason, author: author.name ?? author.subject, since: now)
+        let lock = Lock(
+            id: RecordID(at: now), target: target, reason: reason, author: author.name ?? author.subject, since: now)
         var draft = EntryDraft(.lockSet)
         draft.requester = author
         draft.details = LockRecord.details(of: lock)
@@ -67,6 +68,8 @@ enum LockRecord {
         } else {
             return nil
         }
-        return Lock(id: id, target: target, reason: details["reason"] ?? "locked", author: details["author"] ?? "", since: since)
+        return Lock(
+            id: id, target: target, reason: details["reason"] ?? "locked", author: details["author"] ?? "", since: since
+        )
     }
 }

@@ -22,10 +22,12 @@ package struct AccessList: Sendable, Hashable {
     }
 }
 
-/// Decides whether a principal may use a connection, so that a name that does not exist looks like one that is not for them.
+/// Decides whether a principal may use a connection, so that a name that does not exist looks like one that is not for
+/// them.
 package enum AccessDecision {
     /// A list that stands in for an unknown connection: as much work as a real one, and nobody is on it.
-    private static let nobody = AccessList(groups: ["\u{0}nobody", "\u{0}no-one", "\u{0}none"], subjects: ["\u{0}nobody"])
+    private static let nobody = AccessList(
+        groups: ["\u{0}nobody", "\u{0}no-one", "\u{0}none"], subjects: ["\u{0}nobody"])
 
     /// What `lookup` finds under `name`, if the principal is on its list.
     /// Errors: `access.denied`, in the same words whether the name is unknown or not allowed.
@@ -37,7 +39,8 @@ package enum AccessDecision {
         // The message is made in all cases and names what the client sent only.
         let refusal = GatewayError(
             .accessDenied,
-            "No connection \"\(ClaimedIdentity.printable(name))\" for this identity. Check the name and the groups in the token.")
+            "No connection \"\(ClaimedIdentity.printable(name))\" for this identity. Check the name and the groups in the token."
+        )
         guard let found = candidate?.found, isAllowed else { throw refusal }
         return found
     }

@@ -1,8 +1,10 @@
 /// Base64url without padding (RFC 4648 section 5), in its one canonical form only.
 ///
-/// Lenient decoders accept several texts for the same bytes; then a refused token could be respelled past a list of revoked ones.
+/// Lenient decoders accept several texts for the same bytes; then a refused token could be respelled past a list of
+/// revoked ones.
 package enum Base64URL {
-    /// The bytes of `text`; nil on padding, white space, foreign characters, an impossible length or non-zero trailing bits.
+    /// The bytes of `text`; nil on padding, white space, foreign characters, an impossible length or non-zero trailing
+    /// bits.
     package static func decode(_ text: some Collection<UInt8>) -> [UInt8]? {
         let count = text.count
         guard count % 4 != 1 else { return nil }

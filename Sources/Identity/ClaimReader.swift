@@ -37,7 +37,9 @@ struct ClaimReader {
             ? issuer.audiences.filter { !$0.hasPrefix(TokenVerifier.sessionAudience + ":") } : [door]
         let matches = named.contains { one in accepted.contains { $0.utf8.elementsEqual(one.utf8) } }
         guard matches else {
-            throw GatewayError(.tokenAudience, "The token is for another audience; here it must be for \(accepted.joined(separator: " or ")).")
+            throw GatewayError(
+                .tokenAudience,
+                "The token is for another audience; here it must be for \(accepted.joined(separator: " or ")).")
         }
     }
 
@@ -63,14 +65,17 @@ struct ClaimReader {
         return Timestamp(microseconds: Int64(seconds * 1_000_000))
     }
 
-    /// A string claim; nil when absent. Errors when it is of another type, too long, or holds characters that do not print.
+    /// A string claim; nil when absent. Errors when it is of another type, too long, or holds characters that do not
+    /// print.
     private func text(_ path: [String], code: GatewayError.Code = .tokenClaim) throws(GatewayError) -> String? {
         guard let value = payload.value(at: path), value != .null else { return nil }
         guard let text = value.string, text.utf8.count <= Self.textLimit,
             text.unicodeScalars.allSatisfy(ClaimedIdentity.isPrintable)
         else {
             throw GatewayError(
-                code, "The token's \(path.joined(separator: ".")) is not a printable string of at most \(Self.textLimit) bytes.")
+                code,
+                "The token's \(path.joined(separator: ".")) is not a printable string of at most \(Self.textLimit) bytes."
+            )
         }
         return text
     }
@@ -93,12 +98,14 @@ struct ClaimReader {
             !$0.isEmpty && $0.utf8.count <= Self.textLimit && $0.unicodeScalars.allSatisfy(ClaimedIdentity.isPrintable)
         }
         guard found.count <= Self.groupLimit, sound else {
-            throw GatewayError(.tokenGroups, "The token's groups (\(path)) are too many, too long, empty or not printable.")
+            throw GatewayError(
+                .tokenGroups, "The token's groups (\(path)) are too many, too long, empty or not printable.")
         }
         return found
     }
 
-    /// The actor of RFC 8693 section 4.1 first: then the subject is whom it acts for. Deeper `act` members are history and not read.
+    /// The actor of RFC 8693 section 4.1 first: then the subject is whom it acts for. Deeper `act` members are history
+    /// and not read.
     private func agent(for subject: String) throws(GatewayError) -> AgentContext {
         var context = AgentContext(trust: .verified)
         if let actor = payload["act"], actor != .null {

@@ -13,7 +13,8 @@ package struct ClaimedIdentity: Sendable, Hashable {
         self.subject = payload["sub"]?.string.map(Self.printable)
     }
 
-    /// At most 128 scalars; what a terminal or a log would act on (controls, format characters, separators) becomes `?`.
+    /// At most 128 scalars; what a terminal or a log would act on (controls, format characters, separators) becomes
+    /// `?`.
     package static func printable(_ text: String) -> String {
         var result = ""
         for scalar in text.unicodeScalars.prefix(128) {

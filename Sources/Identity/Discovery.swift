@@ -11,7 +11,9 @@ package struct Discovery: Sendable {
     /// Errors: `issuer.invalid` for a URL that is not https; http is accepted for a loopback host only.
     package init(issuer: String, fetcher: any DocumentFetcher) throws(GatewayError) {
         guard Self.isAcceptable(issuer, plainAllowed: true), !issuer.contains("?"), !issuer.contains("#") else {
-            throw GatewayError(.issuerInvalid, "An issuer is an https URL (http for a loopback host only): \(ClaimedIdentity.printable(issuer))")
+            throw GatewayError(
+                .issuerInvalid,
+                "An issuer is an https URL (http for a loopback host only): \(ClaimedIdentity.printable(issuer))")
         }
         self.issuer = issuer
         self.fetcher = fetcher
@@ -25,12 +27,15 @@ package struct Discovery: Sendable {
             throw GatewayError(.issuerInvalid, "The discovery document of \(issuer) is not acceptable JSON.")
         }
         guard let named = metadata["issuer"]?.string, named.utf8.elementsEqual(issuer.utf8) else {
-            throw GatewayError(.issuerInvalid, "The discovery document of \(issuer) is one of another issuer; the URLs must match exactly.")
+            throw GatewayError(
+                .issuerInvalid,
+                "The discovery document of \(issuer) is one of another issuer; the URLs must match exactly.")
         }
         guard let address = metadata["jwks_uri"]?.string, address.utf8.count <= 2048,
             Self.isAcceptable(address, plainAllowed: issuer.hasPrefix("http://"))
         else {
-            throw GatewayError(.issuerInvalid, "The discovery document of \(issuer) names no acceptable jwks_uri; it must be https.")
+            throw GatewayError(
+                .issuerInvalid, "The discovery document of \(issuer) names no acceptable jwks_uri; it must be https.")
         }
         let fetched = try await fetcher.fetch(address, limit: Self.keySetLimit)
         return (try await KeySet(json: fetched.body), fetched.maxAge)
@@ -47,7 +52,9 @@ package struct Discovery: Sendable {
         if authority(after: "https://") != nil { return true }
         guard plainAllowed, let local = authority(after: "http://") else { return false }
         return ["127.0.0.1", "localhost", "[::1]"].contains { host in
-            local == host || (local.hasPrefix(host + ":") && local.dropFirst(host.count + 1).allSatisfy { $0.isASCII && $0.isNumber })
+            local == host
+                || (local.hasPrefix(host + ":")
+                    && local.dropFirst(host.count + 1).allSatisfy { $0.isASCII && $0.isNumber })
         }
     }
 }

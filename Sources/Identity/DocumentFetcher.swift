@@ -16,7 +16,9 @@ package struct FetchedDocument: Sendable {
         var age: Int64?
         for directive in field.lowercased().split(whereSeparator: { $0 == "," || $0 == " " }) {
             if directive == "no-store" || directive == "no-cache" { return 0 }
-            if directive.hasPrefix("max-age="), let value = Int64(directive.dropFirst(8)), value >= 0 { age = min(age ?? value, value) }
+            if directive.hasPrefix("max-age="), let value = Int64(directive.dropFirst(8)), value >= 0 {
+                age = min(age ?? value, value)
+            }
         }
         return age
     }

@@ -75,7 +75,9 @@ package final class EmbeddedIssuer: Sendable {
             "iat": .number(Double(seconds)), "exp": .number(Double(seconds + request.ttl)),
             "jti": .string(RecordID(at: now).description), "groups": .array(request.groups.map { .string($0) }),
         ]
-        let optional = [("agent", request.agent), ("run", request.run), ("purpose", request.purpose), ("model", request.model)]
+        let optional = [
+            ("agent", request.agent), ("run", request.run), ("purpose", request.purpose), ("model", request.model),
+        ]
         for case (let name, let value?) in optional { claims[name] = .string(value) }
         do {
             let reader = ClaimReader(payload: .object(claims), issuer: configuration)

@@ -29,10 +29,13 @@ package final class HTTPDocumentFetcher: DocumentFetcher {
         do {
             // The client's own deadline ends with the head on some paths; this one also ends a body that drips.
             return try await withThrowingTaskGroup(of: FetchedDocument.self) { group in
-                group.addTask { try await Self.get(url, limit: limit, client: client, timeout: .milliseconds(milliseconds)) }
+                group.addTask {
+                    try await Self.get(url, limit: limit, client: client, timeout: .milliseconds(milliseconds))
+                }
                 group.addTask {
                     try await Task.sleep(for: .milliseconds(milliseconds))
-                    throw GatewayError(.issuerUnavailable, "The issuer did not answer within \(milliseconds) ms: \(url)")
+                    throw GatewayError(
+                        .issuerUnavailable, "The issuer did not answer within \(milliseconds) ms: \(url)")
                 }
                 defer { group.cancelAll() }
                 guard let document = try await group.next() else { throw CancellationError() }
@@ -45,12 +48,15 @@ package final class HTTPDocumentFetcher: DocumentFetcher {
         }
     }
 
-    private static func get(_ url: String, limit: Int, client: HTTPClient, timeout: TimeAmount) async throws -> FetchedDocument {
+    private static func get(_ url: String, limit: Int, client: HTTPClient, timeout: TimeAmount) async throws
+        -> FetchedDocument
+    {
         var request = HTTPClientRequest(url: url)
         request.headers.add(name: "Accept", value: "application/json")
         let response = try await client.execute(request, timeout: timeout)
         guard response.status.code == 200 else {
-            let code: GatewayError.Code = (300..<400).contains(response.status.code) ? .issuerInvalid : .issuerUnavailable
+            let code: GatewayError.Code =
+                (300..<400).contains(response.status.code) ? .issuerInvalid : .issuerUnavailable
             throw GatewayError(code, "The issuer answered \(response.status.code) instead of 200: \(url)")
         }
         var body: [UInt8] = []

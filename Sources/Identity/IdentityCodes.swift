@@ -5,7 +5,8 @@ extension GatewayError.Code {
     package static let tokenMalformed = Self("token.malformed")
     /// `alg` is missing, not on the allow-list of the issuer, or not one that the key can verify.
     package static let tokenAlgorithm = Self("token.algorithm")
-    /// A header field that would let the token choose its own key or rules (`crit`, `jwk`, `jku`, `x5u`, `x5c`), or a foreign `typ`.
+    /// A header field that would let the token choose its own key or rules (`crit`, `jwk`, `jku`, `x5u`, `x5c`), or a
+    /// foreign `typ`.
     package static let tokenHeader = Self("token.header")
     /// `iss` is missing or is no configured issuer.
     package static let tokenIssuer = Self("token.issuer")

@@ -9,7 +9,8 @@ struct IssuerKeyFile {
 
     private var path: String { folder + "/signing-key.pem" }
 
-    /// The key in the folder, made if there is none. Processes that race for making it all get the one that was linked first.
+    /// The key in the folder, made if there is none. Processes that race for making it all get the one that was linked
+    /// first.
     func load() throws(GatewayError) -> P256.Signing.PrivateKey {
         try makeFolder()
         if let key = try read() { return key }
@@ -53,13 +54,16 @@ struct IssuerKeyFile {
         var bytes = [UInt8](repeating: 0, count: 4097)
         var count = 0
         while count < bytes.count {
-            let got = bytes.withUnsafeMutableBytes { Glibc.read(file, $0.baseAddress?.advanced(by: count), $0.count - count) }
+            let got = bytes.withUnsafeMutableBytes {
+                Glibc.read(file, $0.baseAddress?.advanced(by: count), $0.count - count)
+            }
             if got < 0, errno == EINTR { continue }
             guard got >= 0 else { throw failure("cannot be read", code: errno) }
             if got == 0 { break }
             count += got
         }
-        guard count <= 4096, let key = try? P256.Signing.PrivateKey(pemRepresentation: String(decoding: bytes[..<count], as: UTF8.self))
+        guard count <= 4096,
+            let key = try? P256.Signing.PrivateKey(pemRepresentation: String(decoding: bytes[..<count], as: UTF8.self))
         else { throw failure("is no P-256 private key in PEM form; move it away to have a new one made") }
         return key
     }

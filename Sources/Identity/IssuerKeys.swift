@@ -1,6 +1,7 @@
 package import GatewayCore
 
-/// The keys of one discovered issuer, cached: fetched on first use, again when old or when a token names a key that is not there.
+/// The keys of one discovered issuer, cached: fetched on first use, again when old or when a token names a key that is
+/// not there.
 ///
 /// Concurrent callers share one fetch, and tokens with made-up key ids cause at most one per `refreshInterval`.
 package actor IssuerKeys: KeySource {
@@ -10,7 +11,8 @@ package actor IssuerKeys: KeySource {
         package var refreshInterval: Int64 = 30
         /// Least time between attempts while there are none to use.
         package var retryInterval: Int64 = 5
-        /// How long keys count as fresh when the issuer does not say; what it says is held between `leastAge` and `mostAge`.
+        /// How long keys count as fresh when the issuer does not say; what it says is held between `leastAge` and
+        /// `mostAge`.
         package var freshFor: Int64 = 900
         package var leastAge: Int64 = 60
         package var mostAge: Int64 = 86_400
@@ -35,7 +37,9 @@ package actor IssuerKeys: KeySource {
     private var lastError: GatewayError?
     private var running: Task<Void, Never>?
 
-    package init(discovery: Discovery, limits: Limits = Limits(), now: @escaping @Sendable () -> Timestamp = Timestamp.wall) {
+    package init(
+        discovery: Discovery, limits: Limits = Limits(), now: @escaping @Sendable () -> Timestamp = Timestamp.wall
+    ) {
         self.discovery = discovery
         self.limits = limits
         self.now = now
@@ -59,7 +63,8 @@ package actor IssuerKeys: KeySource {
     private func usableKeys() throws(GatewayError) -> KeySet {
         guard let cached, now() < cached.freshUntil.advanced(bySeconds: limits.staleFor) else {
             throw GatewayError(
-                .issuerUnavailable, "The keys of the issuer \(discovery.issuer) cannot be had: \(lastError?.message ?? "no answer yet")")
+                .issuerUnavailable,
+                "The keys of the issuer \(discovery.issuer) cannot be had: \(lastError?.message ?? "no answer yet")")
         }
         return cached.keys
     }
@@ -83,7 +88,8 @@ package actor IssuerKeys: KeySource {
         // A clock set back must not stop refreshing until it has caught up.
         // The fetch that brought the first keys is not one that an unknown key id asked for.
         if hasKeys, attempts == 1 { return true }
-        return now < lastAttempt || now >= lastAttempt.advanced(bySeconds: hasKeys ? limits.refreshInterval : limits.retryInterval)
+        return now < lastAttempt
+            || now >= lastAttempt.advanced(bySeconds: hasKeys ? limits.refreshInterval : limits.retryInterval)
     }
 
     /// Not a child of the caller's task: the fetch is everybody's, and ends by the fetcher's own time limit.

@@ -1,8 +1,10 @@
 import GatewayCore
 
-/// Reads JSON (RFC 8259) from hostile bytes: bounded depth and count, no duplicate names, no lone surrogates, nothing after the value.
+/// Reads JSON (RFC 8259) from hostile bytes: bounded depth and count, no duplicate names, no lone surrogates, nothing
+/// after the value.
 ///
-/// Two parsers that keep different ones of two members with the same name would see two different tokens; so a duplicate is an error.
+/// Two parsers that keep different ones of two members with the same name would see two different tokens; so a
+/// duplicate is an error.
 package struct JSONReader {
     /// Deepest nesting accepted; recursion here is bounded by it.
     package static let depthLimit = 16
@@ -74,7 +76,9 @@ package struct JSONReader {
             skipSpace()
             guard take(UInt8(ascii: ":")) else { return nil }
             skipSpace()
-            guard let member = value(depth: depth + 1), members.updateValue(member, forKey: name) == nil else { return nil }
+            guard let member = value(depth: depth + 1), members.updateValue(member, forKey: name) == nil else {
+                return nil
+            }
             skipSpace()
             if take(UInt8(ascii: "}")) { return .object(members) }
             guard take(UInt8(ascii: ",")) else { return nil }
@@ -112,7 +116,9 @@ package struct JSONReader {
             if !take(UInt8(ascii: "+")) { _ = take(UInt8(ascii: "-")) }
             guard digits(&self) > 0 else { return nil }
         }
-        guard index - start <= 64, let value = Double(String(decoding: bytes[start..<index], as: UTF8.self)), value.isFinite else {
+        guard index - start <= 64, let value = Double(String(decoding: bytes[start..<index], as: UTF8.self)),
+            value.isFinite
+        else {
             return nil
         }
         return .number(value)
@@ -146,7 +152,9 @@ package struct JSONReader {
         case UInt8(ascii: "u"):
             guard var code = codeUnit() else { return false }
             if (0xD800..<0xDC00).contains(code) {
-                guard take(UInt8(ascii: "\\")), take(UInt8(ascii: "u")), let low = codeUnit(), (0xDC00..<0xE000).contains(low) else {
+                guard take(UInt8(ascii: "\\")), take(UInt8(ascii: "u")), let low = codeUnit(),
+                    (0xDC00..<0xE000).contains(low)
+                else {
                     return false
                 }
                 code = 0x10000 + (code - 0xD800) << 10 + (low - 0xDC00)

@@ -15,7 +15,8 @@ package struct KeySet: Sendable {
     /// Errors: `issuer.invalid` when it is no key set, has too many keys, or none that can be used.
     package init(json bytes: [UInt8]) async throws(GatewayError) {
         guard let list = JSONReader.read(bytes)?["keys"]?.array, list.count <= Self.keyLimit else {
-            throw GatewayError(.issuerInvalid, "The issuer's key set is not a JSON key set of at most \(Self.keyLimit) keys.")
+            throw GatewayError(
+                .issuerInvalid, "The issuer's key set is not a JSON key set of at most \(Self.keyLimit) keys.")
         }
         var keys: [VerificationKey] = []
         for member in list {

@@ -3,7 +3,8 @@ import Synchronization
 
 /// The locks that stand now, asked at sign-in and before every command.
 ///
-/// Keeping them over a restart is the caller's: it writes the entry, waits until it is durable, then adds; `restore` brings them back.
+/// Keeping them over a restart is the caller's: it writes the entry, waits until it is durable, then adds; `restore`
+/// brings them back.
 package final class LockRegistry: Sendable {
     package enum Event: Sendable, Hashable {
         case added(Lock)
@@ -22,7 +23,8 @@ package final class LockRegistry: Sendable {
 
     package init() {}
 
-    /// Sets `lock` and tells the listeners, who end the sessions that it matches. A second lock with the same id is ignored.
+    /// Sets `lock` and tells the listeners, who end the sessions that it matches. A second lock with the same id is
+    /// ignored.
     package func add(_ lock: Lock) {
         let listeners = state.withLock { state -> [@Sendable (Event) -> Void] in
             guard !state.locks.values.contains(where: { $0.contains { $0.id == lock.id } }) else { return [] }
@@ -59,11 +61,13 @@ package final class LockRegistry: Sendable {
         state.withLock { $0.locks.values.flatMap(\.self) }.sorted { $0.id < $1.id }
     }
 
-    /// The lock that stands against this identity on this connection, if any. `agent` is the session's, verified or claimed.
+    /// The lock that stands against this identity on this connection, if any. `agent` is the session's, verified or
+    /// claimed.
     package func match(_ principal: Principal, agent: AgentContext, connection: String?) -> Lock? {
         guard count.load(ordering: .sequentiallyConsistent) > 0 else { return nil }
         var targets: [Lock.Target] = [
-            .principal(issuer: principal.issuer, subject: principal.subject), .principal(issuer: nil, subject: principal.subject),
+            .principal(issuer: principal.issuer, subject: principal.subject),
+            .principal(issuer: nil, subject: principal.subject),
         ]
         if let name = agent.agent { targets.append(.agent(name)) }
         if let run = agent.run { targets.append(.run(run)) }
@@ -80,7 +84,8 @@ package final class LockRegistry: Sendable {
         match(identity.principal, agent: identity.agent, connection: connection)
     }
 
-    /// Calls `listener` after every change, on the thread that made it and outside the registry's lock, until `unsubscribe`.
+    /// Calls `listener` after every change, on the thread that made it and outside the registry's lock, until
+    /// `unsubscribe`.
     package func subscribe(_ listener: @escaping @Sendable (Event) -> Void) -> Int {
         state.withLock { state in
             state.nextListener += 1

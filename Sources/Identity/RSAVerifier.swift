@@ -6,14 +6,17 @@ struct RSAVerifier: Sendable {
     private let probabilistic: any JWTAlgorithm
     private let size: Int
 
-    /// Nil for a modulus or exponent that is too small, needlessly large (a verification costs the square of it) or not canonical.
+    /// Nil for a modulus or exponent that is too small, needlessly large (a verification costs the square of it) or not
+    /// canonical.
     init?(modulus: [UInt8], exponent: [UInt8]) async {
         guard let first = modulus.first, first != 0, let last = modulus.last, last & 1 == 1 else { return nil }
         let bits = modulus.count * 8 - first.leadingZeroBitCount
         guard (2048...8192).contains(bits), (1...4).contains(exponent.count), exponent.first != 0 else { return nil }
         let value = exponent.reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
         guard value >= 3, value & 1 == 1 else { return nil }
-        guard let key = try? Insecure.RSA.PublicKey(modulus: Base64URL.encode(modulus), exponent: Base64URL.encode(exponent)),
+        guard
+            let key = try? Insecure.RSA.PublicKey(
+                modulus: Base64URL.encode(modulus), exponent: Base64URL.encode(exponent)),
             let plain = try? await JWTKeyCollection().add(rsa: key, digestAlgorithm: .sha256).getKey(),
             let salted = try? await JWTKeyCollection().add(pss: key, digestAlgorithm: .sha256).getKey()
         else { return nil }

@@ -66,11 +66,13 @@ package struct SessionLife: Sendable, Hashable {
         case .finish:
             let drained = expiry.advanced(bySeconds: grace)
             return Deadlines(
-                refusesFrom: min(expiry, last), endsAt: min(drained, last), reason: drained < last ? .tokenExpired : .max)
+                refusesFrom: min(expiry, last), endsAt: min(drained, last),
+                reason: drained < last ? .tokenExpired : .max)
         }
     }
 
-    /// Where a session stands at `now`. `lastActivity` is the end of the last command; `isBusy` while one runs or is held,
+    /// Where a session stands at `now`. `lastActivity` is the end of the last command; `isBusy` while one runs or is
+    /// held,
     /// so that waiting for an approval is not idleness.
     package func state(
         at now: Timestamp, start: Timestamp, lastActivity: Timestamp, isBusy: Bool, tokenExpires: Timestamp

@@ -2,7 +2,8 @@ import Crypto
 package import GatewayCore
 import Synchronization
 
-/// Exchanges a verified identity for a short random secret, for clients that cannot carry a token. One node, in memory only.
+/// Exchanges a verified identity for a short random secret, for clients that cannot carry a token. One node, in memory
+/// only.
 ///
 /// Only the SHA-256 of a secret is kept, and looked up by: how long that takes says nothing about the secret.
 package final class TicketStore: Sendable {
@@ -42,18 +43,23 @@ package final class TicketStore: Sendable {
 
     /// Makes a ticket good for `ttl` seconds (1 to 30 days) or until the identity's token expires, whichever is sooner.
     /// Errors: `mint.invalid` when a bound is passed or the token has expired.
-    package func issue(for identity: VerifiedIdentity, ttl: Int64 = 3600, use: Ticket.Use = .many) throws(GatewayError) -> IssuedTicket {
+    package func issue(for identity: VerifiedIdentity, ttl: Int64 = 3600, use: Ticket.Use = .many) throws(GatewayError)
+        -> IssuedTicket
+    {
         let now = now()
         let expires = min(now.advanced(bySeconds: ttl), identity.expires)
         guard (1...2_592_000).contains(ttl), now < expires else {
-            throw GatewayError(.mintInvalid, "A ticket lives 1 s to 30 days and not longer than its token; the token may have expired.")
+            throw GatewayError(
+                .mintInvalid, "A ticket lives 1 s to 30 days and not longer than its token; the token may have expired."
+            )
         }
         let secret = Self.prefix + Base64URL.encode(SymmetricKey(size: .bits256).withUnsafeBytes(Array.init))
         let ticket = Ticket(id: RecordID(at: now), principal: identity.principal, use: use, expires: expires)
         let isKept = state.withLock { state in
             let held = state.perPrincipal[identity.principal] ?? 0
             if held >= Self.limitPerPrincipal || state.tickets.count >= Self.limit { state.dropExpired(at: now) }
-            guard state.perPrincipal[identity.principal] ?? 0 < Self.limitPerPrincipal, state.tickets.count < Self.limit else { return false }
+            guard state.perPrincipal[identity.principal] ?? 0 < Self.limitPerPrincipal, state.tickets.count < Self.limit
+            else { return false }
             state.tickets[Self.digest(secret)] = Kept(ticket: ticket, identity: identity)
             state.perPrincipal[identity.principal, default: 0] += 1
             return true
@@ -84,7 +90,8 @@ package final class TicketStore: Sendable {
         return RedeemedTicket(id: kept.ticket.id, identity: kept.identity)
     }
 
-    /// Revokes a ticket and tells the listeners, who end its sessions. Also works for a ticket already used, whose sessions may be open:
+    /// Revokes a ticket and tells the listeners, who end its sessions. Also works for a ticket already used, whose
+    /// sessions may be open:
     /// then it returns nil and the caller ends them by the id.
     @discardableResult
     package func revoke(_ id: RecordID) -> Ticket? {
@@ -100,7 +107,9 @@ package final class TicketStore: Sendable {
     package func list(of principal: Principal? = nil) -> [Ticket] {
         let now = now()
         return state.withLock { state in
-            state.tickets.values.map(\.ticket).filter { $0.expires > now && (principal == nil || $0.principal == principal) }
+            state.tickets.values.map(\.ticket).filter {
+                $0.expires > now && (principal == nil || $0.principal == principal)
+            }
         }.sorted { $0.id < $1.id }
     }
 

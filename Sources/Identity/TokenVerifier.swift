@@ -4,7 +4,8 @@ package import GatewayCore
 ///
 /// Errors carry a stable `token.*` or `issuer.*` code and never any part of the token.
 package final class TokenVerifier: Sendable {
-    /// The audience name of the session door: there the issuer's configured audiences count. Any other name must be in `aud` itself.
+    /// The audience name of the session door: there the issuer's configured audiences count. Any other name must be in
+    /// `aud` itself.
     package static let sessionAudience = "sallyport"
     package static let approvalAudience = "sallyport:approve"
 
@@ -18,14 +19,17 @@ package final class TokenVerifier: Sendable {
     private let now: @Sendable () -> Timestamp
 
     package init(
-        issuers: [(configuration: IssuerConfiguration, keys: any KeySource)], now: @escaping @Sendable () -> Timestamp = Timestamp.wall
+        issuers: [(configuration: IssuerConfiguration, keys: any KeySource)],
+        now: @escaping @Sendable () -> Timestamp = Timestamp.wall
     ) {
         self.issuers = issuers
         self.now = now
     }
 
     /// The identity that `token` proves at the door named `audience`.
-    package func verify(_ token: String, audience: String = sessionAudience) async throws(GatewayError) -> VerifiedIdentity {
+    package func verify(_ token: String, audience: String = sessionAudience) async throws(GatewayError)
+        -> VerifiedIdentity
+    {
         switch await check(token, audience: audience) {
         case .accepted(let identity): return identity
         case .refused(let error, _): throw error
@@ -64,10 +68,12 @@ package final class TokenVerifier: Sendable {
         guard !fitting.isEmpty else {
             throw GatewayError(.tokenAlgorithm, "The token's algorithm is not the one of the key that it names.")
         }
-        guard fitting.contains(where: { $0.verifies(token.signature, over: token.signed, with: token.algorithm) }) else {
+        guard fitting.contains(where: { $0.verifies(token.signature, over: token.signed, with: token.algorithm) })
+        else {
             throw GatewayError(.tokenSignature, "The token's signature does not hold.")
         }
         // Only now is what the token says the issuer's word; before, a refusal would tell a forger what to change.
-        return try ClaimReader(payload: token.payload, issuer: issuer.configuration).identity(audience: audience, now: now())
+        return try ClaimReader(payload: token.payload, issuer: issuer.configuration).identity(
+            audience: audience, now: now())
     }
 }

@@ -22,7 +22,9 @@ package struct VerificationKey: Sendable {
         }
         guard key["d"] == nil, let (material, kinds) = await Self.material(key) else { return nil }
         if let named = key["alg"] {
-            guard let algorithm = named.string.flatMap(TokenAlgorithm.init(rawValue:)), kinds.contains(algorithm) else { return nil }
+            guard let algorithm = named.string.flatMap(TokenAlgorithm.init(rawValue:)), kinds.contains(algorithm) else {
+                return nil
+            }
             self.algorithms = [algorithm]
         } else {
             self.algorithms = kinds
@@ -64,7 +66,8 @@ package struct VerificationKey: Sendable {
             else { return nil }
             return (.p384(point), [.es384])
         case ("OKP", "Ed25519"):
-            guard let x = bytes("x"), x.count == 32, let point = try? Curve25519.Signing.PublicKey(rawRepresentation: x) else {
+            guard let x = bytes("x"), x.count == 32, let point = try? Curve25519.Signing.PublicKey(rawRepresentation: x)
+            else {
                 return nil
             }
             return (.ed25519(point), [.eddsa])
@@ -80,10 +83,12 @@ package struct VerificationKey: Sendable {
         case (.rsa(let verifier), .rs256), (.rsa(let verifier), .ps256):
             return verifier.verifies(signature, over: signed, probabilistic: algorithm == .ps256)
         case (.p256(let key), .es256):
-            guard signature.count == 64, let parsed = try? P256.Signing.ECDSASignature(rawRepresentation: signature) else { return false }
+            guard signature.count == 64, let parsed = try? P256.Signing.ECDSASignature(rawRepresentation: signature)
+            else { return false }
             return key.isValidSignature(parsed, for: SHA256.hash(data: signed))
         case (.p384(let key), .es384):
-            guard signature.count == 96, let parsed = try? P384.Signing.ECDSASignature(rawRepresentation: signature) else { return false }
+            guard signature.count == 96, let parsed = try? P384.Signing.ECDSASignature(rawRepresentation: signature)
+            else { return false }
             return key.isValidSignature(parsed, for: SHA384.hash(data: signed))
         case (.ed25519(let key), .eddsa):
             return signature.count == 64 && key.isValidSignature(signature, for: signed)

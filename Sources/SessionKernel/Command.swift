@@ -17,7 +17,8 @@ package struct ExchangeID: Hashable, Sendable, Comparable {
 
 /// The unit of decision: everything that a verdict may depend on, and the very bytes that will be forwarded.
 package struct Command {
-    /// What a `hold` means for it: some commands only prepare, and are forwarded while what they prepared is held later.
+    /// What a `hold` means for it: some commands only prepare, and are forwarded while what they prepared is held
+    /// later.
     package enum Weight: Sendable {
         /// Takes effect: may be held.
         case effective
@@ -107,7 +108,8 @@ package struct SessionTerms: Sendable {
     /// The name the gateway uses at the target.
     package var targetUser: String
     package var masks: MaskSet
-    /// The key pair a client may cancel with (PostgreSQL: process id and secret): the gateway's own, never the target's.
+    /// The key pair a client may cancel with (PostgreSQL: process id and secret): the gateway's own, never the
+    /// target's.
     package var cancelKey: (processID: Int32, secret: [UInt8])
     package var durability: Durability
     package var limits: SessionLimits

@@ -6,11 +6,14 @@ package import SQLAnalysis
 ///
 /// A dialect does no I/O, keeps no clock and decides nothing. The kernel calls it from one event loop, in this order:
 ///
-/// 1. `receive(fromClient:)` frames the client's bytes into events, whatever the split. Framing may run ahead of what was decided.
+/// 1. `receive(fromClient:)` frames the client's bytes into events, whatever the split. Framing may run ahead of what
+/// was decided.
 /// 2. For each command, once it is at the head: `assess` says what a rule may depend on and what the record shall hold.
 /// 3. Once its entry is durable: `submit` (the bytes go to the target, the expected answer is noted) or `refuse`.
-///    Carries and input chunks pass through `submit` as well, in their place, so the dialect may drop what follows a refusal.
-/// 4. `receive(fromTarget:)` matches the target's bytes against what was submitted and emits masked chunks and outcomes.
+/// Carries and input chunks pass through `submit` as well, in their place, so the dialect may drop what follows a
+/// refusal.
+/// 4. `receive(fromTarget:)` matches the target's bytes against what was submitted and emits masked chunks and
+/// outcomes.
 ///
 /// Every length is checked against `limits` before it is allocated, arithmetic is overflow-checked, and what cannot be
 /// right throws a `DialectFault`, which ends this session only.
@@ -31,10 +34,12 @@ package protocol Dialect: SendableMetatype {
 
     // MARK: The target's side
 
-    /// The first bytes to a target that was just connected, e.g. a request for TLS. The credential is kept until authenticated.
+    /// The first bytes to a target that was just connected, e.g. a request for TLS. The credential is kept until
+    /// authenticated.
     mutating func openTarget(_ credential: TargetCredential) throws(DialectFault) -> ByteBuffer
 
-    /// The target's TLS handshake is done. `channelBinding` is the tls-server-end-point hash (RFC 5929 section 4) when known.
+    /// The target's TLS handshake is done. `channelBinding` is the tls-server-end-point hash (RFC 5929 section 4) when
+    /// known.
     mutating func targetTLSEstablished(channelBinding: [UInt8]?) throws(DialectFault) -> ByteBuffer
 
     /// Matches bytes from the target. After a `.lookup` event nothing more is consumed until `resume`.
@@ -46,17 +51,20 @@ package protocol Dialect: SendableMetatype {
 
     // MARK: Decisions
 
-    /// What the rules and the record need to know of a command. `analysis` answers `command.text`; nil when it has none.
+    /// What the rules and the record need to know of a command. `analysis` answers `command.text`; nil when it has
+    /// none.
     /// Called once per command and in order, right before the verdict.
     mutating func assess(_ command: Command, analysis: SQLAnalysis?) -> Assessment
 
-    /// The item goes to the target now. Returns its bytes, or nil when the protocol drops it here (what follows a refusal).
+    /// The item goes to the target now. Returns its bytes, or nil when the protocol drops it here (what follows a
+    /// refusal).
     mutating func submit(_ item: Submission) -> ByteBuffer?
 
     /// The command must not reach the target. Called at its place in the order, after its entry is durable.
     mutating func refuse(_ command: Command, _ refusal: Refusal) -> RefusalPlan
 
-    /// A notice for a client that waits, or nil when one cannot be put in now (in the middle of a message, or not in this protocol).
+    /// A notice for a client that waits, or nil when one cannot be put in now (in the middle of a message, or not in
+    /// this protocol).
     mutating func holdNotice(_ notice: HoldNotice) -> ByteBuffer?
 
     /// Whether work of the client is open at the target, so that an expired session may still finish it.
@@ -85,7 +93,8 @@ package enum ClientEvent {
     case signIn(SignInProof)
     /// The unit of decision.
     case command(Command)
-    /// Bytes without a decision of their own that keep their place (a Sync, a Describe). `of` names the command they belong to.
+    /// Bytes without a decision of their own that keep their place (a Sync, a Describe). `of` names the command they
+    /// belong to.
     case carry(ByteBuffer, of: ExchangeID?)
     /// More bytes of a command: COPY data, a body. Recorded like answer chunks, forwarded in place.
     case inputChunk(ByteBuffer, of: ExchangeID)
@@ -103,7 +112,8 @@ package enum TargetEvent {
     case startTLS
     /// Signed in at the target; `greeting` completes the client's own sign-in.
     case ready(greeting: ByteBuffer)
-    /// Masked bytes of an answer: recorded under the exchange (nil: outside any) and passed to the client. `rows` counts rows begun in it.
+    /// Masked bytes of an answer: recorded under the exchange (nil: outside any) and passed to the client. `rows`
+    /// counts rows begun in it.
     case chunk(ByteBuffer, of: ExchangeID?, rows: Int)
     /// Protocol words without data (ParseComplete, ReadyForQuery), passed to the client in their place.
     case pass(ByteBuffer)
@@ -124,11 +134,14 @@ package enum Submission {
 
 /// How a protocol carries out a refusal.
 package enum RefusalPlan {
-    /// The client gets these bytes at once; the target hears nothing. Only when no answer is outstanding: else the dialect
+    /// The client gets these bytes at once; the target hears nothing. Only when no answer is outstanding: else the
+    /// dialect
     /// drops and passes the refusal on itself, behind the answers before it.
     case reply(ByteBuffer)
-    /// The target gets `bytes`, a statement of the gateway's own that fails, so that the target itself ends the transaction
-    /// and keeps the order of answers; the dialect puts the refusal in place of the target's error. Recorded as its own.
+    /// The target gets `bytes`, a statement of the gateway's own that fails, so that the target itself ends the
+    /// transaction
+    /// and keeps the order of answers; the dialect puts the refusal in place of the target's error. Recorded as its
+    /// own.
     case substitute(ByteBuffer, text: String)
     /// Nothing is sent: an earlier refusal covers it.
     case drop

@@ -31,7 +31,8 @@ package enum SessionAction {
     /// Ask the target's catalogue; answer with `lookedUp`.
     case lookUp(LookupRequest)
 
-    /// Send the bytes to the target on a connection of their own; answer with `cancelFinished` when the target closed it.
+    /// Send the bytes to the target on a connection of their own; answer with `cancelFinished` when the target closed
+    /// it.
     case cancelTarget(ByteBuffer)
     /// Find the session with this key, gateway-wide, and give it `cancelRequested`.
     case cancelOther(key: [UInt8])

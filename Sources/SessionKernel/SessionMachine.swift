@@ -9,11 +9,13 @@ package import SQLAnalysis
 /// One session as a state machine: what may pass, when, and in which order.
 ///
 /// `connecting → signingIn → dialling → open → draining → closed`; a ledger failure leads through `sealing` instead of
-/// `draining`. Each input is a method; it returns the actions to run after it. The machine does no I/O and keeps no clock
+/// `draining`. Each input is a method; it returns the actions to run after it. The machine does no I/O and keeps no
+/// clock
 /// but `now`, which the shell sets before each input. It is confined to the session's event loop and not Sendable.
 ///
 /// A command goes `received → judging → recording → (awaitingApproval →) forwarding → responding → settled`:
-/// `incoming` holds what the client sent and nobody decided (only its head is ever judged), `decided` what waits for its
+/// `incoming` holds what the client sent and nobody decided (only its head is ever judged), `decided` what waits for
+/// its
 /// record to be durable, `open` what the target was given and has not answered to the end.
 package struct SessionMachine<D: Dialect> {
     package enum Phase: String, Sendable {
@@ -359,7 +361,8 @@ package struct SessionMachine<D: Dialect> {
         if !open.isEmpty {
             cancelTarget()
         } else if let index = decided.firstIndex(where: \.isOfCommand) {
-            // Anything but a command is a refusal on its way: that ends what the client waits for, and what follows is not meant.
+            // Anything but a command is a refusal on its way: that ends what the client waits for, and what follows is
+            // not meant.
             if case .command(let command, let gate) = decided[index] {
                 decided[index] = .refusal(command, Refusals.cancelled, gate: max(gate, recordCancelled(command)))
             }
@@ -442,7 +445,8 @@ package struct SessionMachine<D: Dialect> {
 
     // MARK: - Inputs: the gateway's own will
 
-    /// A lock, a revocation, a session limit or a shutdown: what runs is cancelled at the target, then the session ends.
+    /// A lock, a revocation, a session limit or a shutdown: what runs is cancelled at the target, then the session
+    /// ends.
     package mutating func abort(_ reason: SessionEnd, _ refusal: Refusal) -> [SessionAction] {
         terminate(reason, refusal)
         return finish()
@@ -570,7 +574,8 @@ package struct SessionMachine<D: Dialect> {
 
     // MARK: - Judging
 
-    /// Works on the head of `incoming` until it must wait. Only the head is judged: order is kept, and what a verdict may
+    /// Works on the head of `incoming` until it must wait. Only the head is judged: order is kept, and what a verdict
+    /// may
     /// depend on (names, settings) is settled by what went before.
     private mutating func judgeHead() {
         while phase == .open, let item = incoming.first {
@@ -761,7 +766,8 @@ package struct SessionMachine<D: Dialect> {
                 open[id]?.bytesIn += bytes.readableBytes
                 sendToTarget(bytes)
             case .end:
-                // What came before it runs to its end, as without a gateway; the target ends by itself should no answer come.
+                // What came before it runs to its end, as without a gateway; the target ends by itself should no answer
+                // come.
                 guard open.isEmpty else { return sayFarewell() }
                 dequeue()
                 terminate(.clientLeft, nil)
@@ -993,7 +999,8 @@ package struct SessionMachine<D: Dialect> {
         actions.append(.sendToTarget(bytes))
     }
 
-    /// A slow disk or a slow client stops reading the target; a slow target, a waiting head or a full pipeline the client.
+    /// A slow disk or a slow client stops reading the target; a slow target, a waiting head or a full pipeline the
+    /// client.
     private mutating func updateReading() {
         let clientMayTalk: Bool =
             switch phase {

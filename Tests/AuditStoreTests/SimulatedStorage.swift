@@ -1,7 +1,8 @@
 import AuditStore
 import Synchronization
 
-/// A disk in memory that forgets, at a crash, every byte and every name that was not synced; and fails where it is told to.
+/// A disk in memory that forgets, at a crash, every byte and every name that was not synced; and fails where it is told
+/// to.
 final class SimulatedStorage: LogStorage {
     enum Call: String, CaseIterable {
         case create, preallocate, write, sync, truncate, link, remove, syncDirectory

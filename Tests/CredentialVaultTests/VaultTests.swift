@@ -45,7 +45,8 @@ private func code(_ body: () throws -> Void) -> String {
     @Test func purposesHaveKeysOfTheirOwn() {
         let key = VaultKey(root: SymmetricKey(data: [UInt8](repeating: 7, count: 32)))
         let purposes: [VaultKey.Purpose] = [
-            .sessionKeyWrapping, .approvalDigest, .maskHash(connection: "a"), .maskHash(connection: "b"), .other("approval-digest"),
+            .sessionKeyWrapping, .approvalDigest, .maskHash(connection: "a"), .maskHash(connection: "b"),
+            .other("approval-digest"),
         ]
         #expect(Set(purposes.map { bytes(key.derive($0)) }).count == purposes.count)
         #expect(bytes(key.derive(.approvalDigest)) == bytes(key.derive(.approvalDigest)))
@@ -55,8 +56,11 @@ private func code(_ body: () throws -> Void) -> String {
     @Test func commandAndEnvironmentGiveKeys() throws {
         let digits = String(repeating: "0a", count: 32)
         let expected = VaultKey(root: SymmetricKey(data: [UInt8](repeating: 10, count: 32))).derive(.approvalDigest)
-        #expect(bytes(try VaultKeySource.command(["/bin/echo", digits]).load().derive(.approvalDigest)) == bytes(expected))
-        for arguments in [[], ["echo", digits], ["/bin/false"], ["/bin/echo", "x"], ["/bin/echo", digits + "00"], ["/nonexistent"]] {
+        #expect(
+            bytes(try VaultKeySource.command(["/bin/echo", digits]).load().derive(.approvalDigest)) == bytes(expected))
+        for arguments in [
+            [], ["echo", digits], ["/bin/false"], ["/bin/echo", "x"], ["/bin/echo", digits + "00"], ["/nonexistent"],
+        ] {
             #expect(code { _ = try VaultKeySource.command(arguments).load() } == "vault.key", "\(arguments)")
         }
         #expect(code { _ = try VaultKeySource.environment("SALLYPORT_TEST_ABSENT").load() } == "vault.key")
@@ -66,7 +70,9 @@ private func code(_ body: () throws -> Void) -> String {
         let secret = Secret(text: "hunter2")
         var dumped = ""
         dump(secret, to: &dumped)
-        for text in ["\(secret)", String(reflecting: secret), dumped, "\([secret])", "\(SecretReference.literal(secret))"] {
+        for text in [
+            "\(secret)", String(reflecting: secret), dumped, "\([secret])", "\(SecretReference.literal(secret))",
+        ] {
             #expect(!text.contains("hunter2"))
             #expect(text.contains("‹secret›"))
         }

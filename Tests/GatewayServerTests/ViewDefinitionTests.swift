@@ -1,6 +1,5 @@
-import Testing
-
 import GatewayServer
+import Testing
 
 /// Node trees in the shape of `pg_rewrite.ev_action`, cut to what matters.
 @Suite struct ViewDefinitionTests {
@@ -8,7 +7,9 @@ import GatewayServer
         ViewDefinition(nodeTree: tree.utf8).origins
     }
 
-    private func target(_ number: Int, name: String = "x", table: Int, column: Int, expression: String = "{VAR :varno 1}") -> String {
+    private func target(
+        _ number: Int, name: String = "x", table: Int, column: Int, expression: String = "{VAR :varno 1}"
+    ) -> String {
         "{TARGETENTRY :expr \(expression) :resno \(number) :resname \(name) :ressortgroupref 0 :resorigtbl \(table) :resorigcol \(column) :resjunk false}"
     }
 
@@ -38,7 +39,8 @@ import GatewayServer
 
     @Test(arguments: ["\\{TARGETENTRY", ":resorigtbl", "a\\ :resorigtbl\\ 1\\ ", "\\}", ":resno", "<>"])
     func namesCannotForgeAnOrigin(name: String) {
-        #expect(origins(query(target(1, name: name, table: 16384, column: 3))) == [1: .init(table: 16384, attribute: 3)])
+        #expect(
+            origins(query(target(1, name: name, table: 16384, column: 3))) == [1: .init(table: 16384, attribute: 3)])
     }
 
     @Test func nonsenseNeverTraps() {
@@ -47,7 +49,9 @@ import GatewayServer
         var generator = Seeded(state: seed)
         let alphabet = Array("{}() \\:resnotblcig0189TARGENY<>".utf8)
         for _ in 0..<2000 {
-            let bytes = (0..<Int.random(in: 0...200, using: &generator)).map { _ in alphabet.randomElement(using: &generator) ?? 0 }
+            let bytes = (0..<Int.random(in: 0...200, using: &generator)).map { _ in
+                alphabet.randomElement(using: &generator) ?? 0
+            }
             _ = ViewDefinition(nodeTree: bytes)
         }
         _ = ViewDefinition(nodeTree: Array("}}}}}}}}{{{".utf8))

@@ -20,7 +20,9 @@ import Testing
         let identity = try await verifier.verify(token)
         #expect(identity.principal.isPersonIssuer && identity.principal.issuer == "sallyport:local")
         #expect(identity.principal.groups == ["dev"] && identity.agent.agent == "bot" && identity.tokenID != nil)
-        let mode = try FileManager.default.attributesOfItem(atPath: data + "/issuer/signing-key.pem")[.posixPermissions] as? Int
+        let mode =
+            try FileManager.default.attributesOfItem(atPath: data + "/issuer/signing-key.pem")[.posixPermissions]
+            as? Int
         #expect(mode == 0o600)
         #expect(try FileManager.default.contentsOfDirectory(atPath: data + "/issuer") == ["signing-key.pem"])
         #expect(await code { _ = try issuer.mint(.init(subject: "")) } == "mint.invalid")
@@ -44,7 +46,8 @@ import Testing
         let data = try folder()
         defer { try? FileManager.default.removeItem(atPath: data) }
         _ = try EmbeddedIssuer(dataFolder: data)
-        try FileManager.default.setAttributes([.posixPermissions: 0o644], ofItemAtPath: data + "/issuer/signing-key.pem")
+        try FileManager.default.setAttributes(
+            [.posixPermissions: 0o644], ofItemAtPath: data + "/issuer/signing-key.pem")
         #expect(await code { _ = try EmbeddedIssuer(dataFolder: data) } == "issuer.key")
     }
 }

@@ -33,7 +33,8 @@ private final class FakeIssuer: DocumentFetcher {
     var fetches: Int { state.withLock { $0.keyFetches } }
 
     func keys() throws -> IssuerKeys {
-        IssuerKeys(discovery: try Discovery(issuer: TokenForge.issuer, fetcher: self), now: { self.state.withLock { $0.now } })
+        IssuerKeys(
+            discovery: try Discovery(issuer: TokenForge.issuer, fetcher: self), now: { self.state.withLock { $0.now } })
     }
 }
 
@@ -63,7 +64,9 @@ private final class FakeIssuer: DocumentFetcher {
     @Test func staleKeysServeForABoundedTime() async throws {
         let issuer = FakeIssuer()
         let set = try forge.keySet([(.es256, "one")])
-        issuer.state.withLock { $0.keySet = set; $0.maxAge = 600 }
+        issuer.state.withLock {
+            $0.keySet = set; $0.maxAge = 600
+        }
         let keys = try issuer.keys()
         _ = try await keys.candidates(for: "one")
         issuer.state.withLock { $0.isDown = true }
@@ -78,14 +81,21 @@ private final class FakeIssuer: DocumentFetcher {
 
     @Test func discoveryOfAnotherIssuerOrPlainKeysIsRefused() async throws {
         let set = try forge.keySet([(.es256, "one")])
-        for (name, uri) in [("https://evil.test", "https://id.example.test/keys"), (TokenForge.issuer, "http://id.example.test/keys")] {
+        for (name, uri) in [
+            ("https://evil.test", "https://id.example.test/keys"), (TokenForge.issuer, "http://id.example.test/keys"),
+        ] {
             let issuer = FakeIssuer()
-            issuer.state.withLock { $0.keySet = set; $0.issuer = name; $0.jwksURI = uri }
+            issuer.state.withLock {
+                $0.keySet = set; $0.issuer = name; $0.jwksURI = uri
+            }
             let keys = try issuer.keys()
             #expect(await code { _ = try await keys.candidates(for: "one") } == "issuer.unavailable")
             #expect(issuer.fetches == 0)
         }
-        let urls = ["http://id.example.test", "ftp://x", "https://", "https://a@b", "http://127.0.0.1.evil.test", "https://a b", "http://localhost:x"]
+        let urls = [
+            "http://id.example.test", "ftp://x", "https://", "https://a@b", "http://127.0.0.1.evil.test", "https://a b",
+            "http://localhost:x",
+        ]
         for url in urls {
             #expect(await code { _ = try Discovery(issuer: url, fetcher: FakeIssuer()) } == "issuer.invalid", "\(url)")
         }

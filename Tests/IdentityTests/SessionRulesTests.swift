@@ -8,24 +8,34 @@ import Testing
 
     private func at(_ seconds: Int64) -> Timestamp { Timestamp(microseconds: seconds * 1_000_000) }
 
-    @Test(arguments: [
-        // policy, now, last activity, busy, token expiry, expected (max 1000, idle 100, grace 50)
-        (SessionLife.TokenExpiry.finish, 499, 499, false, 500, SessionLife.State.open),
-        (.finish, 500, 499, false, 500, .draining(.tokenExpired, until: Timestamp(microseconds: 550_000_000))),
-        (.finish, 549, 549, true, 500, .draining(.tokenExpired, until: Timestamp(microseconds: 550_000_000))),
-        (.finish, 550, 549, true, 500, .ended(.tokenExpired)), (.finish, 1000, 999, true, 5000, .ended(.max)),
-        (.finish, 1000, 999, true, 980, .ended(.max)), (.end, 500, 499, true, 500, .ended(.tokenExpired)),
-        (.end, 1000, 999, true, 5000, .ended(.max)), (.keep, 600, 599, false, 500, .open), (.keep, 1000, 999, true, 500, .ended(.max)),
-        (.finish, 100, 0, false, 500, .ended(.idle)), (.finish, 100, 0, true, 500, .open), (.finish, 99, 0, false, 500, .open),
-    ] as [(SessionLife.TokenExpiry, Int64, Int64, Bool, Int64, SessionLife.State)])
-    func sessionLife(_ rule: SessionLife.TokenExpiry, _ now: Int64, _ last: Int64, _ busy: Bool, _ expires: Int64, _ expected: SessionLife.State) {
+    @Test(
+        arguments: [
+            // policy, now, last activity, busy, token expiry, expected (max 1000, idle 100, grace 50)
+            (SessionLife.TokenExpiry.finish, 499, 499, false, 500, SessionLife.State.open),
+            (.finish, 500, 499, false, 500, .draining(.tokenExpired, until: Timestamp(microseconds: 550_000_000))),
+            (.finish, 549, 549, true, 500, .draining(.tokenExpired, until: Timestamp(microseconds: 550_000_000))),
+            (.finish, 550, 549, true, 500, .ended(.tokenExpired)), (.finish, 1000, 999, true, 5000, .ended(.max)),
+            (.finish, 1000, 999, true, 980, .ended(.max)), (.end, 500, 499, true, 500, .ended(.tokenExpired)),
+            (.end, 1000, 999, true, 5000, .ended(.max)), (.keep, 600, 599, false, 500, .open),
+            (.keep, 1000, 999, true, 500, .ended(.max)),
+            (.finish, 100, 0, false, 500, .ended(.idle)), (.finish, 100, 0, true, 500, .open),
+            (.finish, 99, 0, false, 500, .open),
+        ] as [(SessionLife.TokenExpiry, Int64, Int64, Bool, Int64, SessionLife.State)])
+    func sessionLife(
+        _ rule: SessionLife.TokenExpiry, _ now: Int64, _ last: Int64, _ busy: Bool, _ expires: Int64,
+        _ expected: SessionLife.State
+    ) {
         let life = SessionLife(max: 1000, idle: 100, onTokenExpiry: rule, grace: 50)
-        #expect(life.state(at: at(now), start: at(0), lastActivity: at(last), isBusy: busy, tokenExpires: at(expires)) == expected)
+        #expect(
+            life.state(at: at(now), start: at(0), lastActivity: at(last), isBusy: busy, tokenExpires: at(expires))
+                == expected)
     }
 
     @Test func unknownAndForbiddenConnectionsLookAlike() throws {
-        let lists = ["mine": AccessList(groups: ["dev"]), "theirs": AccessList(groups: ["ops"]), "empty": AccessList(),
-            "foreign": AccessList(groups: ["dev"], issuers: ["other"])]
+        let lists = [
+            "mine": AccessList(groups: ["dev"]), "theirs": AccessList(groups: ["ops"]), "empty": AccessList(),
+            "foreign": AccessList(groups: ["dev"], issuers: ["other"]),
+        ]
         func outcome(_ name: String) -> String {
             do {
                 return try AccessDecision.authorize(alice, connection: name) { name in lists[name].map { ($0, name) } }
@@ -46,7 +56,8 @@ import Testing
         #expect(registry.match(alice, agent: agent, connection: "db") == nil)
         let cases: [(Lock.Target, Bool)] = [
             (.principal(issuer: "i", subject: "alice"), true), (.principal(issuer: "j", subject: "alice"), false),
-            (.principal(issuer: nil, subject: "alice"), true), (.agent("bot"), true), (.agent("alice"), false), (.run("r1"), true),
+            (.principal(issuer: nil, subject: "alice"), true), (.agent("bot"), true), (.agent("alice"), false),
+            (.run("r1"), true),
             (.run("r2"), false), (.connection("db"), true), (.connection("bot"), false),
         ]
         for (target, matches) in cases {

@@ -22,7 +22,8 @@ struct TokenForge: Sendable {
     }
 
     static func claims(_ changes: String = "") -> String {
-        var text = #"{"iss":"\#(issuer)","sub":"alice","aud":"sallyport","exp":\#(seconds + 600),"iat":\#(seconds),"groups":["dev","ops"]"#
+        var text =
+            #"{"iss":"\#(issuer)","sub":"alice","aud":"sallyport","exp":\#(seconds + 600),"iat":\#(seconds),"groups":["dev","ops"]"#
         if !changes.isEmpty { text += "," + changes }
         return text + "}"
     }
@@ -38,11 +39,14 @@ struct TokenForge: Sendable {
         switch algorithm {
         case .es256: return point(p256.publicKey.rawRepresentation, "P-256")
         case .es384: return point(p384.publicKey.rawRepresentation, "P-384")
-        case .eddsa: return #"{\#(key)\#(extra)"kty":"OKP","crv":"Ed25519","x":"\#(Base64URL.encode(ed25519.publicKey.rawRepresentation))"}"#
+        case .eddsa:
+            return
+                #"{\#(key)\#(extra)"kty":"OKP","crv":"Ed25519","x":"\#(Base64URL.encode(ed25519.publicKey.rawRepresentation))"}"#
         case .rs256, .ps256:
             guard let rsa else { throw CocoaError(.featureUnsupported) }
             let parts = try rsa.publicKey.getKeyPrimitives()
-            return #"{\#(key)\#(extra)"kty":"RSA","n":"\#(Base64URL.encode(parts.modulus))","e":"\#(Base64URL.encode(parts.publicExponent))"}"#
+            return
+                #"{\#(key)\#(extra)"kty":"RSA","n":"\#(Base64URL.encode(parts.modulus))","e":"\#(Base64URL.encode(parts.publicExponent))"}"#
         }
     }
 
@@ -50,7 +54,9 @@ struct TokenForge: Sendable {
         Array(#"{"keys":[\#(try kids.map { try jwk($0.0, kid: $0.1) }.joined(separator: ","))]}"#.utf8)
     }
 
-    func token(_ algorithm: TokenAlgorithm = .es256, header: String? = nil, claims: String = claims(), kid: String? = "k") throws -> String {
+    func token(
+        _ algorithm: TokenAlgorithm = .es256, header: String? = nil, claims: String = claims(), kid: String? = "k"
+    ) throws -> String {
         let head = header ?? #"{"alg":"\#(algorithm.rawValue)"\#(kid.map { #","kid":"\#($0)""# } ?? "")}"#
         let signed = Base64URL.encode(head.utf8) + "." + Base64URL.encode(claims.utf8)
         return signed + "." + Base64URL.encode(try sign(Array(signed.utf8), algorithm))

@@ -20,7 +20,8 @@ import Testing
         let short = "\(parts[0]).\(parts[1])." + Base64URL.encode(signature.dropLast())
         #expect(await code { _ = try await verifier.verify(short) } == "token.signature")
         let other = try forge.token(algorithm, claims: TokenForge.claims(#""x":1"#)).split(separator: ".")
-        #expect(await code { _ = try await verifier.verify("\(parts[0]).\(other[1]).\(parts[2])") } == "token.signature")
+        #expect(
+            await code { _ = try await verifier.verify("\(parts[0]).\(other[1]).\(parts[2])") } == "token.signature")
     }
 
     @Test(arguments: [
@@ -28,14 +29,18 @@ import Testing
         (#"{"alg":"HS256","kid":"k"}"#, "token.algorithm"), (#"{"alg":"es256","kid":"k"}"#, "token.algorithm"),
         (#"{"alg":"RS256","kid":"k"}"#, "token.algorithm"), (#"{"kid":"k"}"#, "token.algorithm"),
         (#"{"alg":["ES256"],"kid":"k"}"#, "token.algorithm"),
-        (#"{"alg":"ES256","kid":"k","crit":["exp"]}"#, "token.header"), (#"{"alg":"ES256","kid":"k","jwk":{}}"#, "token.header"),
+        (#"{"alg":"ES256","kid":"k","crit":["exp"]}"#, "token.header"),
+        (#"{"alg":"ES256","kid":"k","jwk":{}}"#, "token.header"),
         (#"{"alg":"ES256","kid":"k","jku":"https://evil.test"}"#, "token.header"),
         (#"{"alg":"ES256","kid":"k","x5u":"https://evil.test"}"#, "token.header"),
-        (#"{"alg":"ES256","kid":"k","x5c":[]}"#, "token.header"), (#"{"alg":"ES256","kid":"k","b64":false}"#, "token.header"),
+        (#"{"alg":"ES256","kid":"k","x5c":[]}"#, "token.header"),
+        (#"{"alg":"ES256","kid":"k","b64":false}"#, "token.header"),
         (#"{"alg":"ES256","kid":7}"#, "token.header"), (#"{"alg":"ES256","kid":"../../dev/null"}"#, "token.key"),
-        (#"{"alg":"ES256","kid":"k' OR 1=1 --"}"#, "token.key"), (#"{"alg":"ES256","kid":"k","typ":"logout+jwt"}"#, "token.header"),
+        (#"{"alg":"ES256","kid":"k' OR 1=1 --"}"#, "token.key"),
+        (#"{"alg":"ES256","kid":"k","typ":"logout+jwt"}"#, "token.header"),
         (#"{"alg":"ES256","alg":"none","kid":"k"}"#, "token.malformed"),
-        (#"{"alg":"ES256","\u0061lg":"none","kid":"k"}"#, "token.malformed"), (#"{"alg":"ES256","kid":"k"}}"#, "token.malformed"),
+        (#"{"alg":"ES256","\u0061lg":"none","kid":"k"}"#, "token.malformed"),
+        (#"{"alg":"ES256","kid":"k"}}"#, "token.malformed"),
         (#"["ES256"]"#, "token.malformed"), (#"{"alg":"ES256","kid":"k","typ":"JWT"}"#, "accepted"),
         (#"{"alg":"ES256","kid":"k","typ":"at+jwt"}"#, "accepted"), (#"{"alg":"ES256"}"#, "accepted"),
     ])
@@ -47,8 +52,10 @@ import Testing
 
     @Test(arguments: [
         (#""aud":"other""#, "token.malformed"),
-        (#""nbf":1800000060"#, "accepted"), (#""nbf":1800000061"#, "token.not_yet_valid"), (#""nbf":"soon""#, "token.time"),
-        (#""nbf":-1"#, "token.time"), (#""nbf":1e300"#, "token.time"), (#""jti":7"#, "token.claim"), (#""act":{}"#, "token.claim"),
+        (#""nbf":1800000060"#, "accepted"), (#""nbf":1800000061"#, "token.not_yet_valid"),
+        (#""nbf":"soon""#, "token.time"),
+        (#""nbf":-1"#, "token.time"), (#""nbf":1e300"#, "token.time"), (#""jti":7"#, "token.claim"),
+        (#""act":{}"#, "token.claim"),
         (#""act":"x""#, "token.claim"), (#""run":"a\u0000b""#, "token.claim"), (#""agent":"a\u202Eb""#, "token.claim"),
         (#""deep":[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]"#, "token.malformed"), (#""bad":"\ud800""#, "token.malformed"),
         (#""bad":01"#, "token.malformed"), (#""bad":NaN"#, "token.malformed"), (#""sub":"root""#, "token.malformed"),
@@ -63,18 +70,33 @@ import Testing
         (#"{"sub":"a","aud":"sallyport","exp":1800000600}"#, "token.issuer"),
         (#"{"iss":"https://id.example.test/realm/","sub":"a","aud":"sallyport","exp":1800000600}"#, "token.issuer"),
         (#"{"iss":"https://id.example.test/realm","sub":"a","exp":1800000600}"#, "token.audience"),
-        (#"{"iss":"https://id.example.test/realm","sub":"a","aud":["x","sallyport:approve"],"exp":1800000600}"#, "token.audience"),
+        (
+            #"{"iss":"https://id.example.test/realm","sub":"a","aud":["x","sallyport:approve"],"exp":1800000600}"#,
+            "token.audience"
+        ),
         (#"{"iss":"https://id.example.test/realm","sub":"a","aud":["x","sallyport"],"exp":1800000600}"#, "accepted"),
         (#"{"iss":"https://id.example.test/realm","sub":"a","aud":"sallyport"}"#, "token.time"),
         (#"{"iss":"https://id.example.test/realm","sub":"a","aud":"sallyport","exp":1799999941}"#, "accepted"),
         (#"{"iss":"https://id.example.test/realm","sub":"a","aud":"sallyport","exp":1799999940}"#, "token.expired"),
-        (#"{"iss":"https://id.example.test/realm","sub":"a","aud":"sallyport","exp":1800000600,"iat":1800000060}"#, "accepted"),
-        (#"{"iss":"https://id.example.test/realm","sub":"a","aud":"sallyport","exp":1800000600,"iat":1800000061}"#, "token.not_yet_valid"),
+        (
+            #"{"iss":"https://id.example.test/realm","sub":"a","aud":"sallyport","exp":1800000600,"iat":1800000060}"#,
+            "accepted"
+        ),
+        (
+            #"{"iss":"https://id.example.test/realm","sub":"a","aud":"sallyport","exp":1800000600,"iat":1800000061}"#,
+            "token.not_yet_valid"
+        ),
         (#"{"iss":"https://id.example.test/realm","aud":"sallyport","exp":1800000600}"#, "token.subject"),
         (#"{"iss":"https://id.example.test/realm","sub":"","aud":"sallyport","exp":1800000600}"#, "token.subject"),
         (#"{"iss":"https://id.example.test/realm","sub":7,"aud":"sallyport","exp":1800000600}"#, "token.subject"),
-        (#"{"iss":"https://id.example.test/realm","sub":"a","aud":"sallyport","exp":1800000600,"groups":[1]}"#, "token.groups"),
-        (#"{"iss":"https://id.example.test/realm","sub":"a","aud":"sallyport","exp":1800000600,"groups":{}}"#, "token.groups"),
+        (
+            #"{"iss":"https://id.example.test/realm","sub":"a","aud":"sallyport","exp":1800000600,"groups":[1]}"#,
+            "token.groups"
+        ),
+        (
+            #"{"iss":"https://id.example.test/realm","sub":"a","aud":"sallyport","exp":1800000600,"groups":{}}"#,
+            "token.groups"
+        ),
     ])
     func claimTable(_ claims: String, _ expected: String) async throws {
         let verifier = try await forge.verifier()
@@ -86,7 +108,10 @@ import Testing
         let verifier = try await forge.verifier()
         let good = try forge.token()
         let huge = String(repeating: "A", count: 65_537)
-        for bad in ["", ".", "..", "a.b", good + ".", good + "=", good + " ", " " + good, good + "\n", "\(good).\(good)", huge, good.replacing(".", with: "..")] {
+        for bad in [
+            "", ".", "..", "a.b", good + ".", good + "=", good + " ", " " + good, good + "\n", "\(good).\(good)", huge,
+            good.replacing(".", with: ".."),
+        ] {
             #expect(await code { _ = try await verifier.verify(bad) } == "token.malformed", "\(bad.prefix(20))")
         }
         #expect(await code { _ = try await verifier.verify(good) } == "accepted")
@@ -106,8 +131,13 @@ import Testing
         let actor = #""realm_access":{"roles":"a, b c"},"act":{"sub":"bot"},"run":"r1","purpose":"p","model":"m""#
         let identity = try await nested.verify(try forge.token(claims: TokenForge.claims(actor)))
         #expect(identity.principal.groups == ["a", "b", "c"])
-        #expect(identity.agent == AgentContext(agent: "bot", model: "m", run: "r1", purpose: "p", onBehalfOf: "alice", trust: .verified))
-        #expect(await code { _ = try await nested.verify(try forge.token(), audience: "sallyport:approve") } == "token.audience")
+        #expect(
+            identity.agent
+                == AgentContext(
+                    agent: "bot", model: "m", run: "r1", purpose: "p", onBehalfOf: "alice", trust: .verified))
+        #expect(
+            await code { _ = try await nested.verify(try forge.token(), audience: "sallyport:approve") }
+                == "token.audience")
         let client = try await forge.verifier { $0.agentClaim = ["azp"] }
         let named = try await client.verify(try forge.token(claims: TokenForge.claims(#""azp":"ci""#)))
         #expect(named.agent.agent == "ci" && named.agent.onBehalfOf == nil)
@@ -130,13 +160,18 @@ import Testing
             #expect(await code { _ = try await KeySet(json: Array(json.utf8)) } == "issuer.invalid", "\(extra)")
         }
         let weak = Base64URL.encode([UInt8](repeating: 0xFF, count: 128))
-        for json in [#"{"keys":[{"kty":"RSA","n":"\#(weak)","e":"AQAB"}]}"#, #"{"keys":[{"kty":"oct","k":"AAAA"}]}"#, #"{"keys":[]}"#, "[]"] {
+        for json in [
+            #"{"keys":[{"kty":"RSA","n":"\#(weak)","e":"AQAB"}]}"#, #"{"keys":[{"kty":"oct","k":"AAAA"}]}"#,
+            #"{"keys":[]}"#, "[]",
+        ] {
             #expect(await code { _ = try await KeySet(json: Array(json.utf8)) } == "issuer.invalid")
         }
     }
 
     @Test func base64URLHasOneSpelling() {
-        for text in ["A", "AB", "AA=", "AA==", "A A", "A+", "A/", "AAB", "ä"] { #expect(Base64URL.decode(text.utf8) == nil, "\(text)") }
+        for text in ["A", "AB", "AA=", "AA==", "A A", "A+", "A/", "AAB", "ä"] {
+            #expect(Base64URL.decode(text.utf8) == nil, "\(text)")
+        }
         var generator = SystemRandomNumberGenerator()
         for count in 0..<70 {
             let bytes = (0..<count).map { _ in UInt8.random(in: .min ... .max, using: &generator) }

@@ -59,7 +59,8 @@ package struct ArchiveTrail: Trail {
         decoder(kind, answer)
     }
 
-    /// A view that lacks what was recorded before it was asked for would be a wrong one, so a projection that lags is an error.
+    /// A view that lacks what was recorded before it was asked for would be a wrong one, so a projection that lags is
+    /// an error.
     package func catchUp() async throws {
         guard try await archive.caughtUp() else {
             throw GatewayError(

@@ -179,7 +179,8 @@ package enum ContentText {
         String(validating: bytes, as: UTF8.self) ?? "base64url:" + Base64URL.encode(bytes)
     }
 
-    /// Parameters are recorded as a JSON array of scalars, with `{"hex": ...}` for what is no text; other forms are shown as one text.
+    /// Parameters are recorded as a JSON array of scalars, with `{"hex": ...}` for what is no text; other forms are
+    /// shown as one text.
     package static func parameters(_ bytes: [UInt8]) -> [String?] {
         guard let values = JSONReader.read(bytes)?.array else { return [show(bytes)] }
         return values.map { value in

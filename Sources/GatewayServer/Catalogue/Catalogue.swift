@@ -96,25 +96,33 @@ final class Catalogue {
             var found: [LookupRequest.ColumnReference: LookupAnswer.Column] = [:]
             var beneath: [LookupRequest.ColumnReference: [LookupRequest.ColumnReference]] = [:]
             for row in rows {
-                guard row.count == 10, let table = row[0].flatMap({ UInt32($0) }), let attribute = row[1].flatMap({ Int16($0) }),
-                    let name = row[2], let type = row[3].flatMap({ UInt32($0) }), let schema = row[4], let relation = row[5]
+                guard row.count == 10, let table = row[0].flatMap({ UInt32($0) }),
+                    let attribute = row[1].flatMap({ Int16($0) }),
+                    let name = row[2], let type = row[3].flatMap({ UInt32($0) }), let schema = row[4],
+                    let relation = row[5]
                 else { continue }
                 let reference = LookupRequest.ColumnReference(table: table, attribute: attribute)
                 var origins: [ColumnOrigin] = [.column(schema: schema, table: relation, column: name)]
                 for parent in (row[9] ?? "").split(separator: "\u{2}") {
                     let parts = parent.split(separator: "\u{1}", maxSplits: 1)
-                    if parts.count == 2 { origins.append(.column(schema: String(parts[0]), table: String(parts[1]), column: name)) }
+                    if parts.count == 2 {
+                        origins.append(.column(schema: String(parts[0]), table: String(parts[1]), column: name))
+                    }
                 }
                 found[reference] = LookupAnswer.Column(name: name, origins: origins, type: type)
                 guard row[6] == "v" || row[6] == "m" else { continue }
                 let definition = ViewDefinition(nodeTree: (row[7] ?? "").utf8)
                 if let origin = definition.origins[attribute] {
-                    beneath[reference] = [LookupRequest.ColumnReference(table: origin.table, attribute: origin.attribute)]
+                    beneath[reference] = [
+                        LookupRequest.ColumnReference(table: origin.table, attribute: origin.attribute)
+                    ]
                 } else {
                     // Computed: it may carry anything that the view reads.
                     beneath[reference] = (row[8] ?? "").split(separator: ",").compactMap { pair in
                         let parts = pair.split(separator: ":")
-                        guard parts.count == 2, let table = UInt32(parts[0]), let attribute = Int16(parts[1]) else { return nil }
+                        guard parts.count == 2, let table = UInt32(parts[0]), let attribute = Int16(parts[1]) else {
+                            return nil
+                        }
                         return LookupRequest.ColumnReference(table: table, attribute: attribute)
                     }
                 }
@@ -132,7 +140,9 @@ final class Catalogue {
         }.nonisolated()
     }
 
-    private func relation(_ name: RelationName, _ columns: [String], _ searchPath: String?) -> EventLoopFuture<LookupAnswer> {
+    private func relation(_ name: RelationName, _ columns: [String], _ searchPath: String?) -> EventLoopFuture<
+        LookupAnswer
+    > {
         let quoted = (name.schema.isEmpty ? "" : Self.identifier(name.schema) + ".") + Self.identifier(name.name)
         let text = """
             SELECT a.attrelid, a.attnum, a.attname FROM pg_catalog.pg_attribute a
@@ -142,7 +152,8 @@ final class Catalogue {
             var references: [String: LookupRequest.ColumnReference] = [:]
             var order: [LookupRequest.ColumnReference] = []
             for row in rows {
-                guard row.count == 3, let table = row[0].flatMap({ UInt32($0) }), let attribute = row[1].flatMap({ Int16($0) }),
+                guard row.count == 3, let table = row[0].flatMap({ UInt32($0) }),
+                    let attribute = row[1].flatMap({ Int16($0) }),
                     let name = row[2]
                 else { continue }
                 let reference = LookupRequest.ColumnReference(table: table, attribute: attribute)
@@ -201,7 +212,8 @@ final class Catalogue {
         "'" + text.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "''") + "'"
     }
 
-    /// A search_path as the server reported it is a list of identifiers, quoted where they need to be; each is quoted anew.
+    /// A search_path as the server reported it is a list of identifiers, quoted where they need to be; each is quoted
+    /// anew.
     private static func searchPath(_ reported: String) -> String {
         reported.split(separator: ",").map { part in
             let trimmed = part.drop { $0 == " " }

@@ -6,7 +6,8 @@ import NIOTLS
 import PostgresDialect
 import SessionKernel
 
-/// A small PostgreSQL client for the gateway's own questions. Signs in with the dialect's own machine. One question at a time.
+/// A small PostgreSQL client for the gateway's own questions. Signs in with the dialect's own machine. One question at
+/// a time.
 final class CatalogueConnection: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
 
@@ -49,7 +50,8 @@ final class CatalogueConnection: ChannelInboundHandler {
     private var failure: String?
 
     init(
-        dialect: PostgresDialect, ready: EventLoopPromise<NIOLoopBound<CatalogueConnection>>, credential: @escaping () throws -> TargetCredential,
+        dialect: PostgresDialect, ready: EventLoopPromise<NIOLoopBound<CatalogueConnection>>,
+        credential: @escaping () throws -> TargetCredential,
         tls: @escaping () throws -> NIOSSLClientHandler
     ) {
         self.dialect = dialect
@@ -131,10 +133,13 @@ final class CatalogueConnection: ChannelInboundHandler {
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-        guard case .handshakeCompleted? = event as? TLSUserEvent else { return context.fireUserInboundEventTriggered(event) }
+        guard case .handshakeCompleted? = event as? TLSUserEvent else {
+            return context.fireUserInboundEventTriggered(event)
+        }
         do {
             let certificate = try context.pipeline.syncOperations.nioSSL_peerCertificate()
-            let bytes = try dialect.targetTLSEstablished(channelBinding: certificate.flatMap { TLSEndpointBinding.hash(of: $0) })
+            let bytes = try dialect.targetTLSEstablished(
+                channelBinding: certificate.flatMap { TLSEndpointBinding.hash(of: $0) })
             context.writeAndFlush(NIOAny(bytes), promise: nil)
         } catch {
             fail(error)
@@ -186,7 +191,9 @@ final class CatalogueConnection: ChannelInboundHandler {
 
     private func take(_ bytes: ByteBuffer) throws {
         input.writeImmutableBuffer(bytes)
-        guard input.readableBytes <= Self.answerLimit else { throw Failed(description: "the catalogue's answer is too large") }
+        guard input.readableBytes <= Self.answerLimit else {
+            throw Failed(description: "the catalogue's answer is too large")
+        }
         while let header = try MessageHeader(at: input), let message = input.readSlice(length: header.total) {
             var body = message
             body.moveReaderIndex(forwardBy: 5)
@@ -218,18 +225,23 @@ final class CatalogueConnection: ChannelInboundHandler {
     }
 
     private static func columns(_ body: inout ByteBuffer) throws -> [Described] {
-        guard let count = body.readInteger(as: Int16.self), count >= 0 else { throw Failed(description: "malformed row description") }
+        guard let count = body.readInteger(as: Int16.self), count >= 0 else {
+            throw Failed(description: "malformed row description")
+        }
         return try (0..<count).map { _ in
             guard let name = body.readCText(), let table = body.readInteger(as: UInt32.self),
                 let attribute = body.readInteger(as: Int16.self), let type = body.readInteger(as: UInt32.self),
                 body.readBytes(length: 8) != nil
             else { throw Failed(description: "malformed row description") }
-            return Described(name: name, reference: LookupRequest.ColumnReference(table: table, attribute: attribute), type: type)
+            return Described(
+                name: name, reference: LookupRequest.ColumnReference(table: table, attribute: attribute), type: type)
         }
     }
 
     private static func row(_ body: inout ByteBuffer) throws -> [String?] {
-        guard let count = body.readInteger(as: Int16.self), count >= 0 else { throw Failed(description: "malformed row") }
+        guard let count = body.readInteger(as: Int16.self), count >= 0 else {
+            throw Failed(description: "malformed row")
+        }
         return try (0..<count).map { _ in
             guard let length = body.readInteger(as: Int32.self) else { throw Failed(description: "malformed row") }
             if length < 0 { return nil }

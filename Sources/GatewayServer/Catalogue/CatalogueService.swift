@@ -23,8 +23,11 @@ final class CatalogueService: Sendable {
     private let catalogues = Mutex<[Key: Kept]>([:])
 
     /// On the session's event loop.
-    func answer(_ request: LookupRequest, for session: AdmittedSession, on eventLoop: any EventLoop) -> EventLoopFuture<LookupAnswer> {
-        let key = Key(loop: ObjectIdentifier(eventLoop), connection: session.connection.name, database: session.terms.database)
+    func answer(_ request: LookupRequest, for session: AdmittedSession, on eventLoop: any EventLoop) -> EventLoopFuture<
+        LookupAnswer
+    > {
+        let key = Key(
+            loop: ObjectIdentifier(eventLoop), connection: session.connection.name, database: session.terms.database)
         let catalogue = catalogues.withLock { catalogues in
             if let kept = catalogues[key] { return kept.catalogue }
             let catalogue = NIOLoopBound(
@@ -48,7 +51,9 @@ final class CatalogueService: Sendable {
         catalogues.withLock { $0.filter { connection == nil || $0.key.connection == connection }.map(\.value) }
     }
 
-    private static func connect(_ session: AdmittedSession, on eventLoop: any EventLoop) -> EventLoopFuture<NIOLoopBound<CatalogueConnection>> {
+    private static func connect(_ session: AdmittedSession, on eventLoop: any EventLoop) -> EventLoopFuture<
+        NIOLoopBound<CatalogueConnection>
+    > {
         let ready = eventLoop.makePromise(of: NIOLoopBound<CatalogueConnection>.self)
         let bound = NIOLoopBound(ready, eventLoop: eventLoop)
         TargetDialer.connect(session.connection, on: eventLoop) { channel in

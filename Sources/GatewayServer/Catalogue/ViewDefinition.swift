@@ -1,7 +1,8 @@
 /// Which base columns a view's columns come from, read from the node tree in `pg_rewrite.ev_action`.
 ///
 /// Only what `TARGETENTRY` nodes of the outermost query say of themselves is read: `resno`, `resorigtbl`, `resorigcol`
-/// (PostgreSQL's src/include/nodes/primnodes.h). A column whose origin is 0 is computed; so are all columns of a set operation.
+/// (PostgreSQL's src/include/nodes/primnodes.h). A column whose origin is 0 is computed; so are all columns of a set
+/// operation.
 package struct ViewDefinition {
     package struct Origin: Hashable, Sendable {
         package var table: UInt32
@@ -88,7 +89,9 @@ package struct ViewDefinition {
         }
 
         private mutating func endNode() {
-            if isTarget, let number, table != 0, attribute > 0 { origins[number] = Origin(table: table, attribute: attribute) }
+            if isTarget, let number, table != 0, attribute > 0 {
+                origins[number] = Origin(table: table, attribute: attribute)
+            }
             isTarget = false
         }
     }

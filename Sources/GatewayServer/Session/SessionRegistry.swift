@@ -28,7 +28,8 @@ package final class SessionRegistry: Sendable {
 
     package var count: Int { state.withLock { $0.sessions.count } }
 
-    /// A key pair of the gateway's own for a session about to open (PostgreSQL protocol, "Canceling Requests in Progress").
+    /// A key pair of the gateway's own for a session about to open (PostgreSQL protocol, "Canceling Requests in
+    /// Progress").
     func makeCancelKey(secretLength: Int = 4) -> (processID: Int32, secret: [UInt8]) {
         var generator = SystemRandomNumberGenerator()
         let secret = (0..<secretLength).map { _ in UInt8.random(in: 0...255, using: &generator) }
@@ -77,7 +78,8 @@ package final class SessionRegistry: Sendable {
             state.sessions.values.filter { locks.match($0.identity, connection: $0.connection) != nil }
         }
         for entry in matching {
-            entry.handle.order(.abort(.locked, Refusal(code: "28000", message: "This session was locked: \(lock.reason)")))
+            entry.handle.order(
+                .abort(.locked, Refusal(code: "28000", message: "This session was locked: \(lock.reason)")))
         }
     }
 
@@ -103,7 +105,8 @@ package final class SessionRegistry: Sendable {
         while count > 0, ContinuousClock.now < deadline { try? await Task.sleep(for: .milliseconds(20)) }
     }
 
-    static let shutdown = Refusal(code: "57P01", message: "The gateway is shutting down.", hint: "Connect again in a moment.")
+    static let shutdown = Refusal(
+        code: "57P01", message: "The gateway is shutting down.", hint: "Connect again in a moment.")
 
     /// Compares without telling by its time where two secrets differ.
     private static func areEqual(_ one: ArraySlice<UInt8>, _ other: ArraySlice<UInt8>) -> Bool {

@@ -14,7 +14,8 @@ import SessionKernel
 
 /// The thin shell around one session's machine: runs its actions on sockets, ledger, timers and services.
 ///
-/// Both of a session's channels live on one event loop and the shell is confined to it (not Sendable). Inputs may arrive
+/// Both of a session's channels live on one event loop and the shell is confined to it (not Sendable). Inputs may
+/// arrive
 /// while actions run (a write that fails closes its channel at once); their actions queue up behind, so order is kept.
 /// What one read brought is written with one flush and handed to the ledger in one go: see `settle`.
 final class SessionShell<D: Dialect>: LedgerWaiter {
@@ -52,7 +53,10 @@ final class SessionShell<D: Dialect>: LedgerWaiter {
     /// The clock difference that a token's times are granted at sign-in counts for the session as well.
     private static var tokenLeeway: Int64 { 60 }
 
-    init(dialect: D, client: any Channel, services: GatewayServices, listener: ListenerTerms, loopLedger: LoopLedger, limits: SessionLimits) {
+    init(
+        dialect: D, client: any Channel, services: GatewayServices, listener: ListenerTerms, loopLedger: LoopLedger,
+        limits: SessionLimits
+    ) {
         self.eventLoop = client.eventLoop
         self.services = services
         self.listener = listener
@@ -176,7 +180,9 @@ final class SessionShell<D: Dialect>: LedgerWaiter {
             close(take(\.client))
             finish()
         case .poisoned(let text):
-            services.logger.error("a session met an impossible input", metadata: ["what": .string(text), "session": .string(id?.description ?? "-")])
+            services.logger.error(
+                "a session met an impossible input",
+                metadata: ["what": .string(text), "session": .string(id?.description ?? "-")])
             services.metrics.faults.add()
         }
     }
@@ -233,13 +239,15 @@ final class SessionShell<D: Dialect>: LedgerWaiter {
     }
 
     private func recordChunk(
-        _ number: RecordNumber, _ id: ExchangeID?, _ direction: SessionKernel.ChunkDirection, _ bytes: ByteBuffer, _ isRetained: Bool
+        _ number: RecordNumber, _ id: ExchangeID?, _ direction: SessionKernel.ChunkDirection, _ bytes: ByteBuffer,
+        _ isRetained: Bool
     ) {
         append(number) { recorder throws(GatewayError) in
             let result = bytes.withUnsafeReadableBytes { raw in
                 Result<LogPosition, GatewayError> { () throws(GatewayError) in
                     try recorder.appendChunk(
-                        exchange: id?.number ?? 0, direction: direction == .answer ? .answer : .input, raw, retained: isRetained)
+                        exchange: id?.number ?? 0, direction: direction == .answer ? .answer : .input, raw,
+                        retained: isRetained)
                 }
             }
             return try result.get()
@@ -285,7 +293,8 @@ final class SessionShell<D: Dialect>: LedgerWaiter {
             do throws(GatewayError) {
                 recorder = try services.store.makeRecorder(session.context)
             } catch {
-                services.logger.error("a session could not be opened in the ledger", metadata: ["why": .string(error.message)])
+                services.logger.error(
+                    "a session could not be opened in the ledger", metadata: ["why": .string(error.message)])
                 return input { $0.signInRefused(SignInRefused.notRecording.refusal) }
             }
             admitted = session
@@ -322,7 +331,9 @@ final class SessionShell<D: Dialect>: LedgerWaiter {
                 metadata: ["connection": .string(admitted.connection.name), "why": .string(String(describing: error))])
             input {
                 $0.targetUnreachable(
-                    Refusal(code: "08001", message: "The target of this connection cannot be reached.", hint: "Try again, or ask its owners."))
+                    Refusal(
+                        code: "08001", message: "The target of this connection cannot be reached.",
+                        hint: "Try again, or ask its owners."))
             }
         case .success(let channel):
             target = channel
@@ -330,10 +341,14 @@ final class SessionShell<D: Dialect>: LedgerWaiter {
                 let credential = try admitted.credential()
                 input { $0.targetConnected(credential) }
             } catch {
-                services.logger.error("a credential cannot be resolved", metadata: ["connection": .string(admitted.connection.name), "why": .string(error.message)])
+                services.logger.error(
+                    "a credential cannot be resolved",
+                    metadata: ["connection": .string(admitted.connection.name), "why": .string(error.message)])
                 input {
                     $0.targetUnreachable(
-                        Refusal(code: "08001", message: "The gateway has no credential for this target.", hint: "Its operator finds the reason in the gateway's log."))
+                        Refusal(
+                            code: "08001", message: "The gateway has no credential for this target.",
+                            hint: "Its operator finds the reason in the gateway's log."))
                 }
             }
         }
@@ -366,8 +381,12 @@ final class SessionShell<D: Dialect>: LedgerWaiter {
             try target.pipeline.syncOperations.addHandler(handler, position: .first)
             isReading = false
         } catch {
-            services.logger.error("TLS to the target cannot be set up", metadata: ["connection": .string(admitted.connection.name), "why": .string(String(describing: error))])
-            input { $0.targetUnreachable(Refusal(code: "08001", message: "TLS to the target of this connection failed.")) }
+            services.logger.error(
+                "TLS to the target cannot be set up",
+                metadata: ["connection": .string(admitted.connection.name), "why": .string(String(describing: error))])
+            input {
+                $0.targetUnreachable(Refusal(code: "08001", message: "TLS to the target of this connection failed."))
+            }
         }
     }
 
@@ -415,7 +434,8 @@ final class SessionShell<D: Dialect>: LedgerWaiter {
 
     // MARK: - Session life
 
-    /// Looks at the clock: ends what is over, refuses what is new once the proof of identity ran out (DESIGN section 8).
+    /// Looks at the clock: ends what is over, refuses what is new once the proof of identity ran out (DESIGN section
+    /// 8).
     private func watchLife() {
         guard !isClosed, let admitted else { return }
         let now = Timestamp.wall()
@@ -428,7 +448,8 @@ final class SessionShell<D: Dialect>: LedgerWaiter {
         case .open: break
         case .draining(_, let until):
             let refusal = Refusal(
-                code: "28000", message: "The token of this session has expired; only open work may end, until \(until).",
+                code: "28000",
+                message: "The token of this session has expired; only open work may end, until \(until).",
                 hint: "Connect again with a new token.")
             input { $0.refuseNewCommands(refusal) }
             if machine.isIdle { return input { $0.abort(.expired, refusal) } }

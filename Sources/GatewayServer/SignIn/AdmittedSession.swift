@@ -25,13 +25,17 @@ struct SignInRefused: Error {
     var code: String
     var claimed: ClaimedIdentity?
 
-    init(_ code: String, _ message: String, hint: String? = nil, sqlState: String = "28000", claimed: ClaimedIdentity? = nil) {
+    init(
+        _ code: String, _ message: String, hint: String? = nil, sqlState: String = "28000",
+        claimed: ClaimedIdentity? = nil
+    ) {
         self.code = code
         self.refusal = Refusal(code: sqlState, message: message, hint: hint)
         self.claimed = claimed
     }
 
     static let notRecording = SignInRefused(
-        "not_recording", "The gateway cannot record now, so it admits no session.", hint: "Its operator finds the reason at /readyz.",
+        "not_recording", "The gateway cannot record now, so it admits no session.",
+        hint: "Its operator finds the reason at /readyz.",
         sqlState: "58030")
 }

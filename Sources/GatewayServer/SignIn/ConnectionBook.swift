@@ -40,10 +40,13 @@ final class ConnectionBook: Sendable {
                     hasMasks: !connection.masks.isEmpty)
             } catch {
                 throw GatewayError(
-                    GatewayError.Code("configuration.policy"), "The policy of connection \"\(connection.name)\" does not compile; check the file with: sallyport config check",
+                    GatewayError.Code("configuration.policy"),
+                    "The policy of connection \"\(connection.name)\" does not compile; check the file with: sallyport config check",
                     cause: error)
             }
-            let masks = MaskSet(rules: connection.masks, key: MaskKey(bytes: vault.derive(.maskHash(connection: connection.name)).withUnsafeBytes { Array($0) }))
+            let masks = MaskSet(
+                rules: connection.masks,
+                key: MaskKey(bytes: vault.derive(.maskHash(connection: connection.name)).withUnsafeBytes { Array($0) }))
             entries[connection.name] = Entry(
                 configuration: connection, access: connection.access, masks: masks,
                 judge: GatewayJudge(analyzer: analyzer, policy: policy), limits: SessionLimits(connection.limits))

@@ -18,7 +18,8 @@ final class SignInService: Sendable {
     private let limit: Int
 
     init(
-        book: ConnectionBook, verifier: TokenVerifier, tickets: TicketStore, locks: LockRegistry, sessions: SessionRegistry,
+        book: ConnectionBook, verifier: TokenVerifier, tickets: TicketStore, locks: LockRegistry,
+        sessions: SessionRegistry,
         store: AuditStore, maximumSessions: Int
     ) {
         self.book = book
@@ -31,7 +32,9 @@ final class SignInService: Sendable {
         self.limit = maximumSessions
     }
 
-    func admit(_ proof: SignInProof, kind: String, clientAddress: String) async -> Result<AdmittedSession, SignInRefused> {
+    func admit(_ proof: SignInProof, kind: String, clientAddress: String) async -> Result<
+        AdmittedSession, SignInRefused
+    > {
         let now = Timestamp.wall()
         do throws(SignInRefused) {
             return .success(try await decide(proof, kind: kind, clientAddress: clientAddress, now: now))
@@ -46,7 +49,9 @@ final class SignInService: Sendable {
     ) async throws(SignInRefused) -> AdmittedSession {
         guard store.admissionProblem == nil else { throw .notRecording }
         guard sessions.count < limit else {
-            throw SignInRefused("too_many_sessions", "The gateway has as many sessions as it takes.", hint: "Try again later.", sqlState: "53300")
+            throw SignInRefused(
+                "too_many_sessions", "The gateway has as many sessions as it takes.", hint: "Try again later.",
+                sqlState: "53300")
         }
         let identity = try await identify(proof)
         let entry: ConnectionBook.Entry
@@ -64,16 +69,20 @@ final class SignInService: Sendable {
         if let lock = locks.match(identity.principal, agent: agent, connection: connection.name) {
             throw SignInRefused("locked", "Access is locked: \(lock.reason)", hint: "Talk to \(lock.author).")
         }
-        // libpq fills a missing database in with the user's name, which here is the connection's: that is no choice of the client.
-        let isDefault = proof.database.isEmpty || proof.database == proof.connection && !connection.allows(database: proof.database)
+        // libpq fills a missing database in with the user's name, which here is the connection's: that is no choice of
+        // the client.
+        let isDefault =
+            proof.database.isEmpty || proof.database == proof.connection && !connection.allows(database: proof.database)
         let database = isDefault ? connection.target.database : proof.database
         guard connection.allows(database: database) else {
             throw SignInRefused(
-                "database_denied", "The database \"\(ClaimedIdentity.printable(database))\" cannot be reached by this connection.",
+                "database_denied",
+                "The database \"\(ClaimedIdentity.printable(database))\" cannot be reached by this connection.",
                 hint: "Leave the database out, or name one that the connection allows.", sqlState: "3D000")
         }
         let context = SessionContext(
-            session: RecordID(at: now), principal: identity.principal, agent: agent, connection: connection.name, kind: kind,
+            session: RecordID(at: now), principal: identity.principal, agent: agent, connection: connection.name,
+            kind: kind,
             clientAddress: clientAddress, database: database, role: connection.credential.username,
             durability: book.durability == .relaxed ? "relaxed" : nil)
         let terms = SessionTerms(
@@ -82,7 +91,8 @@ final class SignInService: Sendable {
             targetTLS: connection.target.tls.negotiation)
         let credential = connection.credential
         return AdmittedSession(
-            context: context, terms: terms, identity: identity, connection: connection, judge: entry.judge, life: book.life, since: now
+            context: context, terms: terms, identity: identity, connection: connection, judge: entry.judge,
+            life: book.life, since: now
         ) { () throws(GatewayError) -> TargetCredential in
             let secret = try credential.password?.resolve()
             return TargetCredential(username: credential.username, password: secret.map { $0.withBytes { Array($0) } })
@@ -102,14 +112,16 @@ final class SignInService: Sendable {
         case .accepted(let identity): return identity
         case .refused(let error, let claimed):
             throw SignInRefused(
-                error.code.description, error.message, hint: "The password of a gateway session is a token or a ticket.", sqlState: "28P01",
+                error.code.description, error.message,
+                hint: "The password of a gateway session is a token or a ticket.", sqlState: "28P01",
                 claimed: claimed)
         }
     }
 }
 
 extension AgentContext {
-    /// Verified claims win; what the client says of itself fills the gaps and is marked as claimed when nothing was verified.
+    /// Verified claims win; what the client says of itself fills the gaps and is marked as claimed when nothing was
+    /// verified.
     func merged(withClaims claimed: AgentContext) -> AgentContext {
         var merged = self
         let hasVerified = agent != nil || run != nil || purpose != nil

@@ -7,7 +7,9 @@ import X509
 enum TLSEndpointBinding {
     /// Nil when the certificate's signature algorithm names no hash that the RFC allows to use, e.g. Ed25519.
     static func hash(of certificate: NIOSSLCertificate) -> [UInt8]? {
-        guard let bytes = try? certificate.toDERBytes(), let parsed = try? Certificate(derEncoded: bytes) else { return nil }
+        guard let bytes = try? certificate.toDERBytes(), let parsed = try? Certificate(derEncoded: bytes) else {
+            return nil
+        }
         switch parsed.signatureAlgorithm {
         // MD5 and SHA-1 are replaced by SHA-256.
         case .sha1WithRSAEncryption, .sha256WithRSAEncryption, .ecdsaWithSHA256: return Array(SHA256.hash(data: bytes))

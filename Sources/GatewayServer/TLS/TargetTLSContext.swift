@@ -7,7 +7,9 @@ enum TargetTLSContext {
     static func handler(for connection: ConnectionConfiguration) throws -> NIOSSLClientHandler {
         let context = try cache.context(for: connection.target)
         // An address cannot be a server name (RFC 6066 section 3); the certificate is then matched by address.
-        let isAddress = connection.target.host.contains(":") || connection.target.host.split(separator: ".").allSatisfy { UInt8($0) != nil }
+        let isAddress =
+            connection.target.host.contains(":")
+            || connection.target.host.split(separator: ".").allSatisfy { UInt8($0) != nil }
         return try NIOSSLClientHandler(context: context, serverHostname: isAddress ? nil : connection.target.host)
     }
 

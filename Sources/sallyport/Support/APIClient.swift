@@ -16,7 +16,8 @@ struct APIClient {
     let token: String
     let client: HTTPClient
 
-    /// Runs `body` with a client for `base` that is shut down afterwards. `authority` is the one certificate trusted, nil for the system's.
+    /// Runs `body` with a client for `base` that is shut down afterwards. `authority` is the one certificate trusted,
+    /// nil for the system's.
     static func with<Result>(
         _ base: String, token: String, authority: String? = nil, _ body: (APIClient) async throws -> Result
     ) async throws -> Result {

@@ -15,7 +15,8 @@ struct ConfigOption: ParsableArguments {
         config ?? ProcessInfo.processInfo.environment["SALLYPORT_CONFIG"] ?? "sallyport.yaml"
     }
 
-    /// The whole configuration, or all that is wrong with it at once and exit code 2. Only the server needs the targets' secrets at hand.
+    /// The whole configuration, or all that is wrong with it at once and exit code 2. Only the server needs the
+    /// targets' secrets at hand.
     func load(checkingSecrets: Bool = false) throws(CommandFailure) -> Configuration {
         try ConfigurationFile.load(path, checkingSecrets: checkingSecrets)
     }

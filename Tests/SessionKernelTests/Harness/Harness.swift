@@ -6,7 +6,8 @@ import NIOCore
 import SQLAnalysis
 import SessionKernel
 
-/// What stands around one machine: channels, ledger, judge, desk and timers as plain values that move when the test says so.
+/// What stands around one machine: channels, ledger, judge, desk and timers as plain values that move when the test
+/// says so.
 /// Every action is checked against the promises when it is run; what breaks one is kept in `violations`.
 struct Harness {
     struct Terms {

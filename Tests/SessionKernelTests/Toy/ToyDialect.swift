@@ -7,9 +7,11 @@ import SessionKernel
 
 /// A protocol of lines, small enough to read and rich enough to need every event of the seam.
 ///
-/// Client: `T` TLS, `K key` cancel, `U connection token` sign in, `C text` a command of its own, `E text` and `P text` commands of a pipeline
+/// Client: `T` TLS, `K key` cancel, `U connection token` sign in, `C text` a command of its own, `E text` and `P text`
+/// commands of a pipeline
 /// (P prepares) that ends with `S`, `I data` more bytes of the last command, `X` goodbye.
-/// Target: `G` greeting, `T` TLS, `D data` a row (streamed), `N text` a notice, `L` a lookup is needed, `O token` and `F token code` the end of
+/// Target: `G` greeting, `T` TLS, `D data` a row (streamed), `N text` a notice, `L` a lookup is needed, `O token` and
+/// `F token code` the end of
 /// an answer, `Z` answers `S`, `B` fatal. In rows and notices the digit 4 is secret.
 struct ToyDialect: Dialect {
     static let lineLimit = 20_000

@@ -1,6 +1,7 @@
 /// What a toy command says of itself: `<verdict><when><analysis> <verb> <token>`, e.g. `aic r2 qf`.
 ///
-/// verdict: allow, hold, block, decided already, forbidden by the dialect · when: immediate, late, never, error · analysis: cached,
+/// verdict: allow, hold, block, decided already, forbidden by the dialect · when: immediate, late, never, error ·
+/// analysis: cached,
 /// uncached, none. The verb tells the target what to do; the token is unique in its session.
 struct ToyText {
     enum When: Character {
