@@ -76,16 +76,36 @@ extension FactsReader {
             nested(query)
             target.query = parenthesised(tokens)
         }
-        for option in tree.items(node, "options") where tree.string(option, "defname") == "format" {
-            if let argument = tree.child(option, "arg").flatMap(tree.unwrapped),
-                let format = tree.string(argument, "sval")
-            {
-                target.format = format.lowercased()
-            }
-        }
+        copyOptions(node, &target)
         role = .read
         walk(tree.child(node, "whereClause"))
         facts.copy = target
+    }
+
+    private func copyOptions(_ node: Int, _ target: inout CopyTarget) {
+        var hasFormat = false
+        for option in tree.items(node, "options") {
+            let name = tree.string(option, "defname") ?? ""
+            var value = CopyOption.Value.none
+            if let wrapper = tree.child(option, "arg") {
+                value = tree.unwrapped(wrapper).flatMap(word).map { .word($0) } ?? .other
+            }
+            if name == "format", !hasFormat, case .word(let format) = value {
+                hasFormat = true
+                target.format = format.lowercased()
+            } else {
+                target.options.append(CopyOption(name: name, value: value))
+            }
+        }
+    }
+
+    /// The plain value of an option; nil for lists and the like.
+    private func word(_ argument: Int) -> String? {
+        if tree.key(argument, is: "String") { return tree.string(argument, "sval") ?? "" }
+        if tree.key(argument, is: "Integer") { return String(tree.integer(argument, "ival")) }
+        if tree.key(argument, is: "Float") { return tree.string(argument, "fval") }
+        if tree.key(argument, is: "Boolean") { return tree.bool(argument, "boolval") ? "true" : "false" }
+        return nil
     }
 
     /// Bytes between the first parenthesis and the one that closes it.

@@ -122,10 +122,12 @@ package struct CopyTarget: Sendable, Hashable {
     package var query: Range<Int>?
     /// `text`, `csv` or `binary`.
     package var format: String
+    /// All options in their order, but for a FORMAT that `format` tells.
+    package var options: [CopyOption]
 
     package init(
         direction: Direction, endpoint: Endpoint, relation: RelationName?, columns: [String], query: Range<Int>?,
-        format: String
+        format: String, options: [CopyOption] = []
     ) {
         self.direction = direction
         self.endpoint = endpoint
@@ -133,5 +135,40 @@ package struct CopyTarget: Sendable, Hashable {
         self.columns = columns
         self.query = query
         self.format = format
+        self.options = options
+    }
+}
+
+/// An option of COPY as the parser read it, in the old or the new syntax.
+package struct CopyOption: Sendable, Hashable {
+    package enum Value: Sendable, Hashable {
+        case none
+        /// A word, a string or a number.
+        case word(String)
+        /// A list, a star, or anything else.
+        case other
+    }
+
+    /// Folded unless it was quoted.
+    package var name: String
+    package var value: Value
+
+    package init(name: String, value: Value) {
+        self.name = name
+        self.value = value
+    }
+
+    /// The value as PostgreSQL reads a boolean option; nil when it would not.
+    package var boolean: Bool? {
+        switch value {
+        case .none: true
+        case .word(let word):
+            switch word.lowercased() {
+            case "true", "on", "1": true
+            case "false", "off", "0": false
+            default: nil
+            }
+        case .other: nil
+        }
     }
 }

@@ -43,7 +43,8 @@ struct WholeRows {
     /// The server's own functions of one argument that may be a row, which may also be written behind a dot.
     private static let rowFunctions: Set<String> = [
         "any_value", "array_agg", "concat", "first_value", "json_agg", "json_agg_strict", "json_build_array",
-        "jsonb_agg", "jsonb_agg_strict", "jsonb_build_array", "lag", "last_value", "lead", "max", "min", "quote_literal",
+        "jsonb_agg", "jsonb_agg_strict", "jsonb_build_array", "lag", "last_value", "lead", "max", "min",
+        "quote_literal",
         "quote_nullable", "record_out", "record_send", "row_to_json", "to_json", "to_jsonb",
     ]
 }

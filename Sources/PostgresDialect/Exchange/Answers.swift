@@ -51,11 +51,19 @@ extension PostgresDialect {
         switch header.type {
         case BackendType.notice, BackendType.notification:
             spread(&run)
-            notice(message, header, &run)
+            if header.type == BackendType.notice {
+                notice(message, header, &run)
+            } else {
+                try notification(message, &run)
+            }
             return true
         case BackendType.parameterStatus:
             guard let parameter = ParameterStatus(message) else { throw malformed(header.type) }
-            run.keep(header.total)
+            if let masks, hasMasks, let hidden = SideChannels.masked(parameter, masks) {
+                run.replace(header.total) { hidden.write(into: &$0) }
+            } else {
+                run.keep(header.total)
+            }
             return parameterChanged(parameter, &run, &events)
         case BackendType.error:
             return try failed(message, &run, &events)
@@ -158,11 +166,26 @@ extension PostgresDialect {
         run.exchange = queue.head()?.id.flatMap { queue.open[$0] != nil ? $0 : nil }
     }
 
-    private func notice(_ message: ByteBuffer, _ header: MessageHeader, _ run: inout OutputRun) {
-        guard header.type == BackendType.notice, let masks, hasMasks, var fields = ErrorFields(message),
-            ErrorMasking.apply(masks, to: &fields)
+    private mutating func notice(_ message: ByteBuffer, _ header: MessageHeader, _ run: inout OutputRun) {
+        guard let masks, hasMasks, var fields = ErrorFields(message),
+            mask(&fields, masks)
         else { return run.keep(header.total) }
         run.replace(header.total) { fields.write(as: BackendType.notice, into: &$0) }
+    }
+
+    private func notification(_ message: ByteBuffer, _ run: inout OutputRun) throws(DialectFault) {
+        guard let masks, hasMasks else { return run.keep(message.readableBytes) }
+        guard var notification = NotificationResponse(message) else { throw malformed(BackendType.notification) }
+        guard SideChannels.mask(&notification, masks) else { return run.keep(message.readableBytes) }
+        run.replace(message.readableBytes) { notification.write(into: &$0) }
+    }
+
+    /// Hides what an error or notice of the command that is answered now tells of values.
+    private mutating func mask(_ fields: inout ErrorFields, _ masks: MaskSet) -> Bool {
+        let meanings = queue.head()?.id.flatMap { queue.open[$0] }?.meanings ?? []
+        return ErrorMasking.apply(
+            masks, to: &fields, statements: meanings.compactMap { $0.analysis?.text },
+            keepsNames: !touchesMasked(meanings, masks))
     }
 
     private mutating func parameterChanged(
@@ -264,7 +287,8 @@ extension PostgresDialect {
         return true
     }
 
-    /// The end of one statement of a Query. Whether it is the last shows only by what follows, so it stays unread until that is there.
+    /// The end of one statement of a Query. Whether it is the last shows only by what follows, so it stays unread until
+    /// that is there.
     private mutating func completedInQuery(
         _ header: MessageHeader, _ message: ByteBuffer, _ run: inout OutputRun, _ events: inout [TargetEvent]
     ) throws(DialectFault) -> Bool {
@@ -292,7 +316,8 @@ extension PostgresDialect {
         return true
     }
 
-    /// Whether ReadyForQuery is the next message but for those that can come at any time; nil when it cannot be told yet.
+    /// Whether ReadyForQuery is the next message but for those that can come at any time; nil when it cannot be told
+    /// yet.
     private func readyFollows(_ source: ByteBuffer, behind count: Int) throws(DialectFault) -> Bool? {
         var walk = source
         walk.moveReaderIndex(forwardBy: count)
@@ -334,7 +359,8 @@ extension PostgresDialect {
                 return true
             }
         }
-        let isMasked = masks.map { !$0.isEmpty && ErrorMasking.apply($0, to: &fields) } ?? false
+        var isMasked = false
+        if let masks, hasMasks { isMasked = mask(&fields, masks) }
         let put = { (run: inout OutputRun) in
             if isMasked {
                 run.replace(count) { fields.write(as: BackendType.error, into: &$0) }
@@ -456,7 +482,8 @@ extension PostgresDialect {
         }
     }
 
-    /// ReadyForQuery after a Sync: what was sent before it and is still open was skipped, or is a Bind that nobody executed.
+    /// ReadyForQuery after a Sync: what was sent before it and is still open was skipped, or is a Bind that nobody
+    /// executed.
     private mutating func synchronise(_ message: ByteBuffer, except: ExchangeID?) throws(DialectFault) {
         let outcome = queue.skipsToSync ? Outcome(kind: .skipped) : Outcome(kind: .success, tag: "BIND")
         var through: UInt64?

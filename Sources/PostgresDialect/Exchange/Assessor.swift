@@ -129,7 +129,7 @@ extension PostgresDialect {
         for facts in note.meanings.flatMap(\.facts) { all += follow(facts, note.id) }
         var subject = subject(all, text: text, missing: nil)
         if subject.notUnderstood == nil, hasMasks {
-            subject.notUnderstood = note.meanings.flatMap(\.facts).compactMap { unmaskable($0, text) }.first
+            subject.notUnderstood = note.meanings.flatMap(\.facts).compactMap(unmaskable).first
         }
         var assessment = Assessment(subject: subject)
         describe(all, in: &assessment)
@@ -142,12 +142,14 @@ extension PostgresDialect {
         return assessment
     }
 
-    /// Notes what a statement does to names, and gives what a name in it stands for. A statement of the protocol's Parse
+    /// Notes what a statement does to names, and gives what a name in it stands for. A statement of the protocol's
+    /// Parse
     /// does it each time it is bound.
     private mutating func follow(_ facts: StatementFacts, _ id: ExchangeID) -> [Meaning] {
         switch facts.name {
         case .prepares(let name):
-            // The inner text is known by its facts; a name that finds no room stays unknown, which is not understood later.
+            // The inner text is known by its facts; a name that finds no room stays unknown, which is not understood
+            // later.
             _ = names.prepare(name, Meaning(number: id.number, facts: facts.inner), limit: limits.names)
             return []
         case .declaresCursor(let name):
@@ -171,9 +173,9 @@ extension PostgresDialect {
     }
 
     /// A COPY whose output the masks could not follow.
-    private func unmaskable(_ facts: StatementFacts, _ text: [UInt8]) -> NotUnderstood? {
+    private func unmaskable(_ facts: StatementFacts) -> NotUnderstood? {
         guard let copy = facts.copy, copy.direction == .to, copy.endpoint == .client else { return nil }
-        guard CopyFormat(isBinary: copy.format == "binary", facts: facts, text: text) == nil else { return nil }
+        guard CopyFormat(isBinary: copy.format == "binary", facts: facts) == nil else { return nil }
         return NotUnderstood(
             message: "COPY with these options cannot be masked; use text, csv or binary with HEADER at most")
     }
@@ -238,7 +240,8 @@ extension PostgresDialect {
         }
         if facts.doLanguage != nil {
             // Its code may do anything that a rule is about, and is not read (P6).
-            subject.notUnderstood = subject.notUnderstood ?? NotUnderstood(message: "the code of a DO block is not analysed")
+            subject.notUnderstood =
+                subject.notUnderstood ?? NotUnderstood(message: "the code of a DO block is not analysed")
         }
         subject.verbs.append(verb)
         subject.reads += facts.reads

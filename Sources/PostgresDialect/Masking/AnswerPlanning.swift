@@ -71,7 +71,7 @@ extension PostgresDialect {
     }
 
     /// Whether an expression of these texts may carry a value of a masked column.
-    private func touchesMasked(_ meanings: [Meaning], _ masks: MaskSet) -> Bool {
+    func touchesMasked(_ meanings: [Meaning], _ masks: MaskSet) -> Bool {
         meanings.isEmpty
             || meanings.contains { meaning in
                 meaning.notUnderstood != nil || meaning.facts.contains { touchesMasked($0, masks) }
@@ -140,13 +140,14 @@ extension PostgresDialect {
         case .copy:
             guard let id = pending.exchange, let masks, let exchange = queue.open[id] else { return }
             guard let response = CopyResponse(target.bytes) else { throw malformed(BackendType.copyOutResponse) }
-            let (facts, text) = copyFacts(exchange)
+            let (facts, _) = copyFacts(exchange)
             let found = answer.columns.flatMap { $0.count == response.columnCount ? $0 : nil }
             let touches = touchesMasked(exchange.meanings, masks)
             let columns = (0..<response.columnCount).map { index in
                 let type = found?[index].type ?? 0
                 return AnswerColumn(
-                    name: found?[index].name ?? "", origins: found?[index].origins.map(HiddenReads.resolved) ?? [.unknown],
+                    name: found?[index].name ?? "",
+                    origins: found?[index].origins.map(HiddenReads.resolved) ?? [.unknown],
                     isText: response.isBinary ? TypeShape.isReadable(type, format: 1) : true, touchesMasked: touches)
             }
             let plan = masks.plan(columns: columns)
@@ -155,7 +156,7 @@ extension PostgresDialect {
                 queue.open[id]?.copyPassesThrough = true
                 return
             }
-            guard let format = CopyFormat(isBinary: response.isBinary, facts: facts, text: text) else {
+            guard let format = CopyFormat(isBinary: response.isBinary, facts: facts) else {
                 throw DialectFault(
                     .target, "0A000", "This form of COPY cannot be masked: use text, csv or binary with plain options.")
             }

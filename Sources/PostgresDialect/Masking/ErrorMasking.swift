@@ -3,8 +3,13 @@ import GatewayCore
 
 /// Hides values in what a server says of an error: `Key (email)=(x) already exists.`
 enum ErrorMasking {
+    /// - Parameters:
+    ///   - statements: the client's own texts: what stands in them tells it nothing new.
+    ///   - keepsNames: the statements reach no masked column, so that a quoted name is none of its values.
     /// - Returns: whether anything was changed.
-    static func apply(_ masks: MaskSet, to fields: inout ErrorFields) -> Bool {
+    static func apply(_ masks: MaskSet, to fields: inout ErrorFields, statements: [[UInt8]], keepsNames: Bool)
+        -> Bool
+    {
         let table = fields.text(ErrorFields.Field.table) ?? ""
         let relation = RelationName(schema: fields.text(ErrorFields.Field.schema) ?? "", name: table)
         let isDataError = fields.code?.hasPrefix("22") ?? false
@@ -22,6 +27,11 @@ enum ErrorMasking {
                 break
             default:
                 continue
+            }
+            if masks.hasColumnRules {
+                value = QuotedParts.hidden(
+                    in: value, of: fields.entries[index].field, isDataError: isDataError,
+                    keepsNames: keepsNames, statements: statements)
             }
             var scanned: [UInt8] = []
             switch value.withUnsafeBytes({ masks.mask(text: $0, into: &scanned) }) {
