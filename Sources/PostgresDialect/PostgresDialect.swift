@@ -7,7 +7,8 @@ package import SessionKernel
 /// PostgreSQL's frontend/backend protocol, version 3.0, as the gateway speaks it with both sides.
 ///
 /// The client's side is framed ahead of decisions (`ClientFraming`), judged by meaning (`Assessor`), and forwarded
-/// (`submit`, `refuse`) while a queue notes what the target will answer; the target's bytes are matched against that queue.
+/// (`submit`, `refuse`) while a queue notes what the target will answer; the target's bytes are matched against that
+/// queue.
 package struct PostgresDialect: Dialect {
     /// What the listener allows.
     struct Settings: Sendable {

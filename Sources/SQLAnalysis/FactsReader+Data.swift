@@ -250,10 +250,13 @@ extension FactsReader {
     /// The one setting that a SELECT over nothing but `pg_settings` is restricted to.
     private func settingChosen(by select: Int) -> String? {
         let tables = tree.items(select, "fromClause")
-        guard tables.count == 1, tree.key(tables[0], is: "RangeVar"), tree.string(tables[0], "relname") == "pg_settings",
+        guard tables.count == 1, tree.key(tables[0], is: "RangeVar"),
+            tree.string(tables[0], "relname") == "pg_settings",
             ["", "pg_catalog"].contains(tree.string(tables[0], "schemaname") ?? ""),
-            let condition = tree.child(select, "whereClause").flatMap(tree.unwrapped), tree.key(condition, is: "A_Expr"),
-            tree.string(condition, "kind") == "AEXPR_OP", let names = tree.child(condition, "name"), tree.strings(names) == ["="],
+            let condition = tree.child(select, "whereClause").flatMap(tree.unwrapped),
+            tree.key(condition, is: "A_Expr"),
+            tree.string(condition, "kind") == "AEXPR_OP", let names = tree.child(condition, "name"),
+            tree.strings(names) == ["="],
             let left = tree.child(condition, "lexpr").flatMap(tree.unwrapped), tree.key(left, is: "ColumnRef"),
             let fields = tree.child(left, "fields"), tree.strings(fields) == ["name"],
             let right = tree.child(condition, "rexpr").flatMap(tree.unwrapped)

@@ -20,7 +20,8 @@ enum Analyses {
     }
 }
 
-/// A dialect with a client and a scripted target around it: plays the kernel's part, deciding each command by a word in its text.
+/// A dialect with a client and a scripted target around it: plays the kernel's part, deciding each command by a word in
+/// its text.
 struct Bench {
     var dialect: PostgresDialect
     /// Commands whose text holds it are refused.

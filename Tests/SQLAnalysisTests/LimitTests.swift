@@ -2,7 +2,8 @@ import GatewayCore
 import SQLAnalysis
 import Testing
 
-/// Texts made to exhaust the parser: each is refused quickly, naming the limit and the setting, or understood within bounds.
+/// Texts made to exhaust the parser: each is refused quickly, naming the limit and the setting, or understood within
+/// bounds.
 @Suite struct LimitTests {
     private func refusal(_ text: String) async -> NotUnderstood? {
         let clock = ContinuousClock()

@@ -104,6 +104,9 @@ final class SessionShell<D: Dialect>: LedgerWaiter {
                 return ledgerAdvanced(services.store.progress)
             }
             services.store.requestSync()
+            // What is only counted (past `responses_max`) makes no record, so no sync will tell of it.
+            let progress = services.store.progress
+            if let first = positions.first, first.position <= progress.synced { return ledgerAdvanced(progress) }
         }
         if mustFlushTarget {
             mustFlushTarget = false

@@ -14,7 +14,8 @@ package struct InputBuffer {
         }
     }
 
-    /// To be called at the end of a turn: what remains is copied out small, so that slices handed on stay the sole owners of a read.
+    /// To be called at the end of a turn: what remains is copied out small, so that slices handed on stay the sole
+    /// owners of a read.
     package mutating func settle() {
         if bytes.readableBytes == 0 {
             bytes = ByteBuffer()

@@ -66,7 +66,8 @@ package struct MessageHeader: Equatable, Sendable {
     /// Bytes of the whole message, type byte and length word included.
     package var total: Int
 
-    /// Nil while fewer than five bytes are there. Throws on a length that cannot be right, before anything is allocated for it.
+    /// Nil while fewer than five bytes are there. Throws on a length that cannot be right, before anything is allocated
+    /// for it.
     package init?(at buffer: ByteBuffer) throws(MalformedMessage) {
         let start = buffer.readerIndex
         guard let type = buffer.getInteger(at: start, as: UInt8.self),

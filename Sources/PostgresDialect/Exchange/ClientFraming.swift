@@ -4,7 +4,8 @@ import SessionKernel
 
 /// Turns whole client messages into events: which bytes are a command, which only belong to one.
 ///
-/// Works in the client's order and ahead of any decision, so it goes by what the client sent, never by what was answered.
+/// Works in the client's order and ahead of any decision, so it goes by what the client sent, never by what was
+/// answered.
 struct ClientFraming {
     private struct Portal {
         var command: ExchangeID
@@ -40,7 +41,8 @@ struct ClientFraming {
 
     mutating func settledOversized(_ id: ExchangeID) { oversized[id] = nil }
 
-    /// What separates `id` from commands before it: those up to the returned number were sent before the last Sync or Query.
+    /// What separates `id` from commands before it: those up to the returned number were sent before the last Sync or
+    /// Query.
     mutating func lastBoundary(before id: ExchangeID) -> UInt64 {
         let passed = boundaries.prefix { $0 < id.number }
         let last = passed.last ?? 0

@@ -4,7 +4,8 @@ import SQLAnalysis
 package import SessionKernel
 
 extension PostgresDialect {
-    /// The text of the gateway's own statement: a syntax error in every state, so the server itself fails the transaction.
+    /// The text of the gateway's own statement: a syntax error in every state, so the server itself fails the
+    /// transaction.
     package static let refusalText = "sallyport refused this command"
 
     package mutating func submit(_ item: Submission) -> ByteBuffer? {
@@ -55,7 +56,8 @@ extension PostgresDialect {
         return bytes
     }
 
-    /// Puts a Describe of the gateway's own before an Execute whose columns nobody asked for: rows must not come unknown.
+    /// Puts a Describe of the gateway's own before an Execute whose columns nobody asked for: rows must not come
+    /// unknown.
     private mutating func describing(
         _ portal: String, _ exchange: inout OpenExchange, _ id: ExchangeID, _ execute: ByteBuffer
     ) -> ByteBuffer {

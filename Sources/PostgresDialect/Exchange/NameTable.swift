@@ -15,7 +15,8 @@ struct Meaning {
     var isCursor = false
 }
 
-/// The names of prepared statements and of portals and cursors, each with every text it may stand for: a second PREPARE or
+/// The names of prepared statements and of portals and cursors, each with every text it may stand for: a second PREPARE
+/// or
 /// Parse of a name may fail at the server, so an older meaning goes only when the server has confirmed what ends it.
 struct NameTable {
     /// The server keeps this many bytes of a name; longer ones would be mistaken for each other.

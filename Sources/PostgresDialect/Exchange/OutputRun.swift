@@ -1,7 +1,8 @@
 import NIOCore
 import SessionKernel
 
-/// Consecutive answer bytes that will go on as one event: a slice of what was read, or a buffer when something was rewritten.
+/// Consecutive answer bytes that will go on as one event: a slice of what was read, or a buffer when something was
+/// rewritten.
 struct OutputRun {
     /// Its reader index is the place up to which messages were taken.
     var source: ByteBuffer

@@ -25,7 +25,8 @@ enum SettingsGuard {
         }
     }
 
-    /// UTF-8 and the encoding that means "bytes as they are". Names are compared as PostgreSQL does: letters and digits only.
+    /// UTF-8 and the encoding that means "bytes as they are". Names are compared as PostgreSQL does: letters and digits
+    /// only.
     static func isSafeEncoding(_ value: String) -> Bool {
         let name = String(
             decoding: value.lowercased().utf8.filter { $0 >= 0x30 && $0 <= 0x39 || $0 >= 0x61 && $0 <= 0x7A },

@@ -3,7 +3,8 @@ import GatewayCore
 import NIOCore
 import SQLAnalysis
 
-/// Bind parameters as the record holds them: a JSON array of strings, numbers, booleans and nulls; what could not be read as
+/// Bind parameters as the record holds them: a JSON array of strings, numbers, booleans and nulls; what could not be
+/// read as
 /// text is `{"hex": "…"}`, what a mask hit is masked.
 enum RecordParameters {
     /// Longer values are cut in the record; they are forwarded whole.

@@ -1,6 +1,7 @@
 import NIOCore
 
-/// Reads the recorded answer of one exchange, for replay. What it reads was written by the gateway, yet may be cut short.
+/// Reads the recorded answer of one exchange, for replay. What it reads was written by the gateway, yet may be cut
+/// short.
 package struct RecordedAnswer: Equatable, Sendable {
     package struct Column: Equatable, Sendable {
         package var name: String

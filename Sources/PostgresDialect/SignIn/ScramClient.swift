@@ -1,7 +1,8 @@
 import Crypto
 import GatewayCore
 
-/// The client's half of SCRAM-SHA-256 and SCRAM-SHA-256-PLUS (RFC 5802, RFC 7677), with the server's signature verified.
+/// The client's half of SCRAM-SHA-256 and SCRAM-SHA-256-PLUS (RFC 5802, RFC 7677), with the server's signature
+/// verified.
 package struct ScramClient: Sendable {
     /// What is said about channel binding (RFC 5802 section 6).
     package enum Binding: Sendable, Equatable {
@@ -121,9 +122,11 @@ package struct ScramClient: Sendable {
     }
 }
 
-/// The part of SASLprep (RFC 4013) that needs no tables beyond a few: as PostgreSQL does, what cannot be prepared goes as it is.
+/// The part of SASLprep (RFC 4013) that needs no tables beyond a few: as PostgreSQL does, what cannot be prepared goes
+/// as it is.
 package enum SASLprep {
-    /// Maps non-ASCII spaces to a space and drops what is "commonly mapped to nothing". Compatibility normalisation is left
+    /// Maps non-ASCII spaces to a space and drops what is "commonly mapped to nothing". Compatibility normalisation is
+    /// left
     /// out: a password with such characters must be given in normal form.
     package static func prepare(_ password: [UInt8]) -> [UInt8] {
         guard password.contains(where: { $0 >= 0x80 }), let text = String(validating: password, as: UTF8.self) else {

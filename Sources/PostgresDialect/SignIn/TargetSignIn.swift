@@ -2,7 +2,8 @@ import GatewayCore
 import NIOCore
 import SessionKernel
 
-/// The gateway's sign-in at the target: TLS request, start-up, proof, and what the target then tells, until ReadyForQuery.
+/// The gateway's sign-in at the target: TLS request, start-up, proof, and what the target then tells, until
+/// ReadyForQuery.
 struct TargetSignIn {
     private enum State {
         case idle
@@ -66,7 +67,8 @@ struct TargetSignIn {
         case reply(ByteBuffer)
     }
 
-    /// The one byte that answers a request for TLS; anything behind it came before encryption and is a fault (CVE-2021-23222).
+    /// The one byte that answers a request for TLS; anything behind it came before encryption and is a fault
+    /// (CVE-2021-23222).
     mutating func takeTLSAnswer(_ input: inout ByteBuffer) throws(DialectFault) -> TLSAnswer? {
         switch state {
         case .tlsAsked:
