@@ -172,7 +172,7 @@ def main():
                     if watched:
                         after = watched.metrics()
                         exchanged = after["sallyport_exchanges_total"] - before["sallyport_exchanges_total"]
-                        syncs.append((after["sallyport_wal_syncs_total"] - before["sallyport_wal_syncs_total"])
+                        syncs.append((after["sallyport_ledger_syncs_total"] - before["sallyport_ledger_syncs_total"])
                                      / max(exchanged, 1))
         table = {key: tuple(statistics.median(v) for v in zip(*values)) for key, values in results.items()}
 
