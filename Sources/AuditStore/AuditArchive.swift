@@ -142,6 +142,14 @@ package final class AuditArchive: Sendable {
         }
     }
 
+    /// The gateway's own sessions, one for each of its runs, oldest first: they hold the entries without a session.
+    package func gatewaySessions() throws -> [RecordID] {
+        try index.read { db in
+            try String.fetchAll(db, sql: "SELECT id FROM sessions WHERE kind = 'gateway' ORDER BY sid")
+                .compactMap { RecordID($0) }
+        }
+    }
+
     // MARK: Entries and chunks
 
     /// At most `limit` entries of a session whose sequence is `from` or later, in their order.

@@ -28,6 +28,45 @@ package final class LockService: Sendable {
         return lock
     }
 
+    /// Sets again what the ledger says still stands; called at start, before anybody is let in. Errors: `gateway.start`.
+    func restore() throws(GatewayError) {
+        var standing: [RecordID: Lock] = [:]
+        guard let archive = store.archive else {
+            throw GatewayError(.gatewayStart, "The locks cannot be read: the ledger keeps no index.")
+        }
+        do {
+            for session in try archive.gatewaySessions() {
+                var from: UInt64 = 0
+                while true {
+                    let entries = try archive.entries(of: session, from: from, limit: 1000)
+                    for entry in entries { try Self.apply(entry, to: &standing) }
+                    guard entries.count == 1000 else { break }
+                    from += 1000
+                }
+            }
+        } catch {
+            throw GatewayError(.gatewayStart, "The locks cannot be read from the ledger.", cause: error)
+        }
+        registry.restore(Array(standing.values))
+    }
+
+    private static func apply(_ entry: ArchivedEntry, to standing: inout [RecordID: Lock]) throws {
+        let leaf = try Leaf(entry.leaf)
+        guard leaf.type == .lockSet || leaf.type == .lockReleased else { return }
+        var details: [String: String] = [:]
+        for key in ["lock", "author", "subject", "issuer", "agent", "run", "connection"] {
+            details[key] = leaf.value["details"]?[key]?.string
+        }
+        guard let id = details["lock"].flatMap({ RecordID($0) }) else { return }
+        if leaf.type == .lockReleased {
+            standing[id] = nil
+        } else {
+            let reason = entry.content.first { $0.kind == .reason }
+            details["reason"] = reason.map { String(decoding: $0.bytes, as: UTF8.self) }
+            standing[id] = LockRecord.lock(from: details, since: leaf.time ?? Timestamp.wall())
+        }
+    }
+
     /// False when no such lock stands.
     package func release(_ id: RecordID, by author: Principal) async throws -> Bool {
         guard registry.all.contains(where: { $0.id == id }) else { return false }

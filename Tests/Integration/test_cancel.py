@@ -1,6 +1,8 @@
 """CancelRequest through the gateway: it hits the session's own command only, and an ended session leaves nothing running."""
 
+import json
 import os
+import signal
 import threading
 import time
 
@@ -121,6 +123,27 @@ def test_lock_ends_a_60_s_statement_within_5_s(gateway, shop15):
     assert isinstance(sleeper.answer, Exception) or wire.errors(sleeper.answer)
     with wire.Wire(at) as w:
         assert w.sign_in()[-1][0] == "E"
+
+
+def test_locks_stand_again_after_a_restart_and_a_kill(shop15, scratch):
+    gateway = harness.Gateway(scratch, [harness.connection("orders", shop15)], name="relocked").start()
+    try:
+        admin = gateway.token("root-1", ("platform",))
+        ids = {}
+        for subject in ("standing", "lifted"):
+            status, text = gateway.http("/api/v1/locks", "POST", {"principal": subject, "reason": "test"}, admin)
+            assert status < 300, (status, text)
+            ids[subject] = json.loads(text)["id"]
+        status, text = gateway.http(f"/api/v1/locks/{ids['lifted']}", "DELETE", None, admin)
+        assert status < 300, (status, text)
+        for how in (signal.SIGTERM, signal.SIGKILL):
+            gateway.stop(how)
+            gateway.start()
+            for subject, answer in (("standing", "E"), ("lifted", "Z")):
+                with wire.Wire(gateway.endpoint("orders", subject=subject)) as w:
+                    assert w.sign_in()[-1][0] == answer, (how, subject)
+    finally:
+        gateway.stop()
 
 
 def test_stopping_gateway_cancels_what_runs(shop15, scratch):
