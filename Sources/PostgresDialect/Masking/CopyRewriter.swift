@@ -29,8 +29,9 @@ struct CopyRewriter {
             isFine = source.withUnsafeReadableBytes { bytes in
                 let data = UnsafeRawBufferPointer(rebasing: bytes[5..<total])
                 return switch format {
-                case .text(let hasHeader): text(data, isHeader: hasHeader && wasFirst, into: &output)
-                case .csv(let hasHeader): csv(data, isHeader: hasHeader && wasFirst, into: &output)
+                case .text(true) where wasFirst, .csv(true) where wasFirst: header(data, into: &output)
+                case .text: data.last == 0x0A && text(data, into: &output)
+                case .csv: data.last == 0x0A && csv(data, into: &output)
                 case .binary: binary(data, isFirst: wasFirst, into: &output)
                 }
             }
@@ -44,14 +45,16 @@ struct CopyRewriter {
         return type == 0 && format != .binary ? TypeOID.text : type
     }
 
+    /// The line of column names.
+    private func header(_ data: UnsafeRawBufferPointer, into output: inout ByteBuffer) -> Bool {
+        guard data.last == 0x0A else { return false }
+        output.writeBytes(data)
+        return true
+    }
+
     // MARK: - Text (COPY, "Text Format")
 
-    private func text(_ data: UnsafeRawBufferPointer, isHeader: Bool, into output: inout ByteBuffer) -> Bool {
-        guard data.last == 0x0A else { return false }
-        if isHeader {
-            output.writeBytes(data)
-            return true
-        }
+    private func text(_ data: UnsafeRawBufferPointer, into output: inout ByteBuffer) -> Bool {
         var scratch: [UInt8] = []
         var plain: [UInt8] = []
         var position = 0
@@ -133,12 +136,7 @@ struct CopyRewriter {
 
     // MARK: - CSV (COPY, "CSV Format")
 
-    private func csv(_ data: UnsafeRawBufferPointer, isHeader: Bool, into output: inout ByteBuffer) -> Bool {
-        guard data.last == 0x0A else { return false }
-        if isHeader {
-            output.writeBytes(data)
-            return true
-        }
+    private func csv(_ data: UnsafeRawBufferPointer, into output: inout ByteBuffer) -> Bool {
         var scratch: [UInt8] = []
         var plain: [UInt8] = []
         var position = 0

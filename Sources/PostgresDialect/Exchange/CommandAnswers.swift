@@ -1,0 +1,140 @@
+import DequeModule
+import GatewayCore
+import NIOCore
+import SQLAnalysis
+import SessionKernel
+
+/// Answers to commands, but for rows and errors.
+extension PostgresDialect {
+    mutating func answered(
+        _ header: MessageHeader, _ message: ByteBuffer, _ run: inout OutputRun, _ events: inout [TargetEvent]
+    ) throws(DialectFault) -> Bool {
+        guard let head = queue.head(), !queue.skipsToSync else { throw unexpected(header.type) }
+        switch (header.type, head.kind) {
+        case (BackendType.parseComplete, .parse(let statement)):
+            queue.expected.removeFirst()
+            run.keep(header.total)
+            if let id = head.id {
+                names.confirmStatement(statement, id.number)
+                close(id, Outcome(kind: .success, tag: "PARSE"), &run, &events)
+            }
+        case (BackendType.bindComplete, .bind(let portal)):
+            queue.expected.removeFirst()
+            if let id = head.id { names.confirmPortal(portal, id.number) }
+            run.keep(header.total)
+        case (BackendType.closeComplete, .close(let target)):
+            queue.expected.removeFirst()
+            if let id = head.id {
+                switch target.kind {
+                case .statement: names.closeStatement(target.name, through: id.number)
+                case .portal: names.closePortal(target.name, through: id.number)
+                }
+            }
+            run.keep(header.total)
+        case (BackendType.parameterDescription, .describeStatement):
+            run.keep(header.total)
+        case (BackendType.noData, .describeStatement):
+            queue.expected.removeFirst()
+            run.keep(header.total)
+        case (BackendType.noData, .describePortal(let isOwn)):
+            queue.expected.removeFirst()
+            if let id = head.id { queue.open[id]?.isNoData = true }
+            if isOwn { run.drop(header.total) } else { run.keep(header.total) }
+        case (BackendType.rowDescription, .describeStatement):
+            queue.expected.removeFirst()
+            run.keep(header.total)
+        case (BackendType.rowDescription, .describePortal(let isOwn)):
+            guard try planRows(message, head.id, &run, &events) else { return false }
+            queue.expected.removeFirst()
+            if isOwn { run.drop(header.total) } else { run.keep(header.total) }
+        case (BackendType.rowDescription, .query):
+            guard let id = head.id else { throw unexpected(header.type) }
+            guard try planRows(message, id, &run, &events) else { return false }
+            data(id, &run, &events)
+            run.keep(header.total)
+        case (BackendType.commandComplete, .query), (BackendType.emptyQuery, .query),
+            (BackendType.functionCallResponse, .function):
+            return try completedInQuery(header, message, &run, &events)
+        case (BackendType.commandComplete, .execute), (BackendType.emptyQuery, .execute),
+            (BackendType.portalSuspended, .execute):
+            guard let id = head.id else { throw unexpected(header.type) }
+            queue.expected.removeFirst()
+            var outcome = Outcome(kind: header.type == BackendType.portalSuspended ? .suspended : .success)
+            if header.type == BackendType.commandComplete {
+                let tag = CommandTag(message)
+                outcome.tag = tag?.text
+                outcome.rows = tag?.rows
+            }
+            if run.isData { run.flush(into: &events) }
+            run.keep(header.total)
+            if outcome.kind == .success { succeeded(id) }
+            try takeReady(&run, &events, with: (id, outcome))
+        case (BackendType.copyOutResponse, .query), (BackendType.copyOutResponse, .execute):
+            guard let id = head.id else { throw unexpected(header.type) }
+            guard try planCopy(message, id, &run, &events) else { return false }
+            data(id, &run, &events)
+            run.keep(header.total)
+        case (BackendType.copyInResponse, .query), (BackendType.copyInResponse, .execute):
+            guard let id = head.id else { throw unexpected(header.type) }
+            queue.beginCopyIn(id)
+            run.keep(header.total)
+        case (BackendType.copyDone, .query), (BackendType.copyDone, .execute):
+            data(head.id, &run, &events)
+            run.keep(header.total)
+        default:
+            throw unexpected(header.type)
+        }
+        return true
+    }
+
+    /// The end of one statement of a Query. Whether it is the last shows only by what follows, so it stays unread until
+    /// that is there.
+    mutating func completedInQuery(
+        _ header: MessageHeader, _ message: ByteBuffer, _ run: inout OutputRun, _ events: inout [TargetEvent]
+    ) throws(DialectFault) -> Bool {
+        guard let id = queue.head()?.id else { throw unexpected(header.type) }
+        guard let isLast = try readyFollows(run.source, behind: header.total) else { return false }
+        let tag = header.type == BackendType.commandComplete ? CommandTag(message) : nil
+        queue.copyingIn = nil
+        if var exchange = queue.open.removeValue(forKey: id) {
+            exchange.outcome.tag =
+                tag?.text ?? (header.type == BackendType.functionCallResponse ? "FUNCTION" : exchange.outcome.tag)
+            if let rows = tag?.rows { exchange.rows = (exchange.rows ?? 0) &+ rows }
+            exchange.outcome.rows = exchange.rows
+            exchange.statementIndex += 1
+            exchange.plan = nil
+            exchange.copyOut = nil
+            exchange.copyPassesThrough = false
+            queue.open[id] = exchange
+        }
+        if isLast, header.type != BackendType.functionCallResponse {
+            run.flush(into: &events)
+        } else {
+            data(id, &run, &events)
+        }
+        run.keep(header.total)
+        return true
+    }
+
+    /// Whether ReadyForQuery is the next message but for those that can come at any time; nil when it cannot be told
+    /// yet.
+    func readyFollows(_ source: ByteBuffer, behind count: Int) throws(DialectFault) -> Bool? {
+        var walk = source
+        walk.moveReaderIndex(forwardBy: count)
+        for _ in 0..<8 {
+            guard let header = try Self.header(walk) else { return nil }
+            switch header.type {
+            case BackendType.readyForQuery:
+                return walk.readableBytes >= header.total ? true : nil
+            case BackendType.notice, BackendType.notification, BackendType.parameterStatus:
+                guard header.total <= Self.smallMessageLimit else { return false }
+                guard walk.readableBytes >= header.total else { return nil }
+                walk.moveReaderIndex(forwardBy: header.total)
+            default:
+                return false
+            }
+        }
+        // What completes the answer is then ReadyForQuery alone.
+        return false
+    }
+}
