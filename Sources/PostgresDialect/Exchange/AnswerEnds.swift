@@ -10,6 +10,7 @@ extension PostgresDialect {
     mutating func takeReady(
         _ run: inout OutputRun, _ events: inout [TargetEvent], with end: (id: ExchangeID, outcome: Outcome)
     ) throws(DialectFault) {
+        if queue.isMuted { return park(end.id, end.outcome) }
         let next = try Self.header(run.source)
         guard next?.type == BackendType.readyForQuery, next?.total == 6,
             let message = run.source.getSlice(at: run.source.readerIndex, length: 6)
@@ -27,7 +28,7 @@ extension PostgresDialect {
     mutating func close(
         _ id: ExchangeID, _ outcome: Outcome, _ run: inout OutputRun, _ events: inout [TargetEvent]
     ) {
-        queue.open[id] = nil
+        let outcome = told(outcome, queue.open.removeValue(forKey: id))
         if run.isData { run.isData = false }
         events.append(.outcome(run.take(), of: id, outcome))
     }
@@ -45,10 +46,11 @@ extension PostgresDialect {
                 let outcome = queue.open[id]?.outcome ?? Outcome(kind: .success)
                 if outcome.kind == .success { succeeded(id) }
                 queue.settled = queue.open.keys.filter { $0 < id }.sorted().map {
-                    ($0, Outcome(kind: .success, tag: "BIND"))
+                    ($0, told(Outcome(kind: .success, tag: "BIND"), queue.open[$0]))
                 }
                 for (id, _) in queue.settled { queue.open[id] = nil }
                 try newStatus(message, through: id.number)
+                queue.endStretch()
                 isUnsynced = queue.expected.contains { if case .sync = $0.kind { false } else { true } } && isUnsynced
                 if run.isData { run.flush(into: &events) }
                 run.keep(message.readableBytes)
@@ -66,7 +68,15 @@ extension PostgresDialect {
                 throw unexpected(BackendType.readyForQuery)
             }
         }
+        let wasMuted = queue.isMuted
         try synchronise(message, except: nil)
+        if wasMuted, let last = queue.settled.popLast() {
+            run.flush(into: &events)
+            drainSettled(&events)
+            run.keep(message.readableBytes)
+            events.append(.outcome(run.take(), of: last.id, last.outcome))
+            return
+        }
         run.keep(message.readableBytes)
         if !queue.settled.isEmpty {
             run.flush(into: &events)
@@ -84,9 +94,10 @@ extension PostgresDialect {
         }
         guard let through else { throw unexpected(BackendType.readyForQuery) }
         queue.skipsToSync = false
+        queue.endStretch()
         for id in queue.open.keys.filter({ $0.number <= through && $0 != except }).sorted() {
-            queue.open[id] = nil
-            queue.settled.append((id, outcome))
+            guard let exchange = queue.open.removeValue(forKey: id) else { continue }
+            queue.settled.append((id, told(exchange.hasEnded ? exchange.outcome : outcome, exchange)))
         }
         try newStatus(message, through: through)
     }

@@ -37,6 +37,13 @@ extension PostgresDialect {
             stream = step == remaining ? .none : .pass(remaining: remaining - step, of: id)
             return true
         }
+        if case .drop(let remaining) = stream {
+            let step = min(remaining, run.source.readableBytes)
+            guard step > 0 else { return false }
+            run.drop(step)
+            stream = step == remaining ? .none : .drop(remaining: remaining - step)
+            return true
+        }
         guard let header = try Self.header(run.source) else { return false }
         if header.type == BackendType.dataRow || header.type == BackendType.copyData {
             return try row(header, &run, &events)

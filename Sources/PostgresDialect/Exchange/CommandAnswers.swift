@@ -13,15 +13,16 @@ extension PostgresDialect {
         switch (header.type, head.kind) {
         case (BackendType.parseComplete, .parse(let statement)):
             queue.expected.removeFirst()
-            run.keep(header.total)
+            put(header.total, &run)
             if let id = head.id {
                 names.confirmStatement(statement, id.number)
-                close(id, Outcome(kind: .success, tag: "PARSE"), &run, &events)
+                let outcome = Outcome(kind: .success, tag: "PARSE")
+                if queue.isMuted { park(id, outcome) } else { close(id, outcome, &run, &events) }
             }
         case (BackendType.bindComplete, .bind(let portal)):
             queue.expected.removeFirst()
             if let id = head.id { names.confirmPortal(portal, id.number) }
-            run.keep(header.total)
+            put(header.total, &run)
         case (BackendType.closeComplete, .close(let target)):
             queue.expected.removeFirst()
             if let id = head.id {
@@ -30,28 +31,28 @@ extension PostgresDialect {
                 case .portal: names.closePortal(target.name, through: id.number)
                 }
             }
-            run.keep(header.total)
+            put(header.total, &run)
         case (BackendType.parameterDescription, .describeStatement):
-            run.keep(header.total)
+            put(header.total, &run)
         case (BackendType.noData, .describeStatement):
             queue.expected.removeFirst()
-            run.keep(header.total)
+            put(header.total, &run)
         case (BackendType.noData, .describePortal(let isOwn)):
             queue.expected.removeFirst()
             if let id = head.id { queue.open[id]?.isNoData = true }
-            if isOwn { run.drop(header.total) } else { run.keep(header.total) }
+            if isOwn { run.drop(header.total) } else { put(header.total, &run) }
         case (BackendType.rowDescription, .describeStatement):
             queue.expected.removeFirst()
-            run.keep(header.total)
+            put(header.total, &run)
         case (BackendType.rowDescription, .describePortal(let isOwn)):
             guard try planRows(message, head.id, &run, &events) else { return false }
             queue.expected.removeFirst()
-            if isOwn { run.drop(header.total) } else { run.keep(header.total) }
+            if isOwn { run.drop(header.total) } else { put(header.total, &run) }
         case (BackendType.rowDescription, .query):
             guard let id = head.id else { throw unexpected(header.type) }
             guard try planRows(message, id, &run, &events) else { return false }
             data(id, &run, &events)
-            run.keep(header.total)
+            put(header.total, &run)
         case (BackendType.commandComplete, .query), (BackendType.emptyQuery, .query),
             (BackendType.functionCallResponse, .function):
             return try completedInQuery(header, message, &run, &events)
@@ -66,21 +67,22 @@ extension PostgresDialect {
                 outcome.rows = tag?.rows
             }
             if run.isData { run.flush(into: &events) }
-            run.keep(header.total)
+            put(header.total, &run)
             if outcome.kind == .success { succeeded(id) }
+            if mayHaveActed(id) { queue.hasActed = true }
             try takeReady(&run, &events, with: (id, outcome))
         case (BackendType.copyOutResponse, .query), (BackendType.copyOutResponse, .execute):
             guard let id = head.id else { throw unexpected(header.type) }
             guard try planCopy(message, id, &run, &events) else { return false }
             data(id, &run, &events)
-            run.keep(header.total)
+            put(header.total, &run)
         case (BackendType.copyInResponse, .query), (BackendType.copyInResponse, .execute):
             guard let id = head.id else { throw unexpected(header.type) }
             queue.beginCopyIn(id)
-            run.keep(header.total)
+            put(header.total, &run)
         case (BackendType.copyDone, .query), (BackendType.copyDone, .execute):
             data(head.id, &run, &events)
-            run.keep(header.total)
+            put(header.total, &run)
         default:
             throw unexpected(header.type)
         }
@@ -112,7 +114,7 @@ extension PostgresDialect {
         } else {
             data(id, &run, &events)
         }
-        run.keep(header.total)
+        put(header.total, &run)
         return true
     }
 

@@ -19,6 +19,10 @@ extension PostgresDialect {
             if case .refusedExtended(let refusal) = head.kind {
                 queue.skipsToSync = true
                 run.flush(into: &events)
+                if queue.isMuted {
+                    run.drop(count)
+                    return true
+                }
                 run.replace(count) { ErrorFields(severity: "ERROR", refusal).write(as: BackendType.error, into: &$0) }
                 return true
             }
@@ -30,8 +34,11 @@ extension PostgresDialect {
         }
         var isMasked = false
         if let masks, hasMasks { isMasked = mask(&fields, masks) }
+        let isUnheard = queue.isMuted && !isFatal
         let put = { (run: inout OutputRun) in
-            if isMasked {
+            if isUnheard {
+                run.drop(count)
+            } else if isMasked {
                 run.replace(count) { fields.write(as: BackendType.error, into: &$0) }
             } else {
                 run.keep(count)

@@ -47,6 +47,14 @@ struct OpenExchange {
     var statementIndex = 0
     var outcome = Outcome(kind: .success)
     var rows: Int?
+    /// Why the client gets an error in place of the rest of this answer.
+    var withheld: Refusal?
+    /// The server has answered it to the end, which is told with the ReadyForQuery behind it.
+    var hasEnded = false
+    /// It ran behind a withheld answer, where the client expects everything to be skipped.
+    var isUnheard = false
+    /// A COPY whose data must not pass.
+    var copyDenied: Refusal?
 }
 
 /// The order of answers, and the exchanges they belong to.
@@ -57,6 +65,11 @@ struct ExpectationQueue {
     var last: UInt64 = 0
     /// An extended command failed: the server skips everything up to the next Sync.
     var skipsToSync = false
+
+    /// The client got an error of the gateway's own: what the server answers up to the next ReadyForQuery is dropped.
+    var isMuted = false
+    /// Since the last ReadyForQuery an extended command has ended that may have changed something.
+    var hasActed = false
 
     /// Exchanges that ended without words of their own; their outcomes follow the bytes at hand.
     var settled: [(id: ExchangeID, outcome: Outcome)] = []
@@ -85,6 +98,12 @@ struct ExpectationQueue {
             }
         }
         copyingIn = id
+    }
+
+    /// ReadyForQuery came.
+    mutating func endStretch() {
+        isMuted = false
+        hasActed = false
     }
 
     mutating func append(_ kind: Expectation.Kind, _ id: ExchangeID? = nil) {

@@ -14,6 +14,10 @@ extension PostgresDialect {
         else {
             throw unexpected(header.type)
         }
+        if queue.isMuted {
+            stream = .drop(remaining: header.total)
+            return true
+        }
         data(id, &run, &events)
         let isRow = header.type == BackendType.dataRow
         if hasMasks,
@@ -73,6 +77,7 @@ extension PostgresDialect {
 
     /// What follows is data of exchange `id`.
     func data(_ id: ExchangeID?, _ run: inout OutputRun, _ events: inout [TargetEvent]) {
+        guard !queue.isMuted else { return }
         if run.isData, run.exchange != id { run.flush(into: &events) }
         run.isData = true
         run.exchange = id

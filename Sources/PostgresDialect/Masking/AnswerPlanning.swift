@@ -10,7 +10,7 @@ extension PostgresDialect {
     mutating func planRows(
         _ message: ByteBuffer, _ id: ExchangeID?, _ run: inout OutputRun, _ events: inout [TargetEvent]
     ) throws(DialectFault) -> Bool {
-        guard hasMasks, let masks, let id, let exchange = queue.open[id] else { return true }
+        guard hasMasks, !queue.isMuted, let masks, let id, let exchange = queue.open[id] else { return true }
         guard let description = RowDescription(message) else { throw malformed(BackendType.rowDescription) }
         if masks.hasColumnRules {
             var missing: [LookupRequest.ColumnReference] = []
@@ -43,9 +43,9 @@ extension PostgresDialect {
                     isText: TypeShape.isReadable(column.type, format: column.format),
                     touchesMasked: touches)
             })
-        try accept(plan, names: columns.map(\.name))
         queue.open[id]?.plan = plan
         queue.open[id]?.columns = columns
+        if let refusal = denial(plan, names: columns.map(\.name)) { try withhold(id, refusal, &run, &events) }
         return true
     }
 
@@ -61,13 +61,13 @@ extension PostgresDialect {
         return origins[reference]?.origins.map(HiddenReads.resolved) ?? [.unknown]
     }
 
-    /// A rule's `unknown: deny` ends the session's answer: rows that came already cannot be told apart from the rest.
-    private func accept(_ plan: MaskPlan, names: [String]) throws(DialectFault) {
-        guard let denied = plan.denied else { return }
-        let name = names.indices.contains(denied) ? names[denied] : "\(denied + 1)"
-        throw DialectFault(
-            .target, "42501",
-            "The column \"\(name)\" of this answer may hold masked values, and its origin is not known.")
+    /// What the client hears when a rule says `unknown: deny`.
+    private func denial(_ plan: MaskPlan, names: [String]) -> Refusal? {
+        guard let denied = plan.denied else { return nil }
+        let name = names.indices.contains(denied) && !names[denied].isEmpty ? names[denied] : "\(denied + 1)"
+        return Refusal(
+            message: "The column \"\(name)\" of this answer may hold masked values, and its origin is not known.",
+            hint: "Ask for columns of tables by their names, without expressions.")
     }
 
     /// Whether an expression of these texts may carry a value of a masked column.
@@ -99,7 +99,11 @@ extension PostgresDialect {
     mutating func planCopy(
         _ message: ByteBuffer, _ id: ExchangeID, _ run: inout OutputRun, _ events: inout [TargetEvent]
     ) throws(DialectFault) -> Bool {
-        guard hasMasks, let exchange = queue.open[id], exchange.copyOut == nil, !exchange.copyPassesThrough else {
+        guard hasMasks, !queue.isMuted, let exchange = queue.open[id], exchange.copyOut == nil,
+            !exchange.copyPassesThrough
+        else { return true }
+        if let refusal = exchange.copyDenied {
+            try withhold(id, refusal, &run, &events)
             return true
         }
         run.flush(into: &events)
@@ -151,14 +155,19 @@ extension PostgresDialect {
                     isText: response.isBinary ? TypeShape.isReadable(type, format: 1) : true, touchesMasked: touches)
             }
             let plan = masks.plan(columns: columns)
-            try accept(plan, names: columns.map(\.name))
+            if let refusal = denial(plan, names: columns.map(\.name)) {
+                queue.open[id]?.copyDenied = refusal
+                return
+            }
             if plan.isIdentity {
                 queue.open[id]?.copyPassesThrough = true
                 return
             }
             guard let format = CopyFormat(isBinary: response.isBinary, facts: facts) else {
-                throw DialectFault(
-                    .target, "0A000", "This form of COPY cannot be masked: use text, csv or binary with plain options.")
+                queue.open[id]?.copyDenied = Refusal(
+                    code: "0A000", message: "This form of COPY cannot be masked.",
+                    hint: "Use text, csv or binary with plain options.")
+                return
             }
             queue.open[id]?.copyOut = CopyRewriter(
                 plan: plan, types: (0..<response.columnCount).map { found?[$0].type ?? 0 }, format: format,
