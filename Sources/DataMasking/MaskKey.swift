@@ -11,11 +11,25 @@ package struct MaskKey: Sendable {
     }
 
     func appendHash(of value: UnsafeRawBufferPointer, into output: inout [UInt8]) {
-        var code = HMAC<SHA256>(key: key)
-        code.update(data: value)
-        for byte in code.finalize().prefix(8) {
-            output.append(UInt8.hexDigit(byte >> 4))
-            output.append(UInt8.hexDigit(byte & 0xF))
+        var hash = StreamedHash(self)
+        hash.update(value)
+        hash.append(to: &output)
+    }
+
+    /// The hash of a value that comes in pieces.
+    struct StreamedHash: Sendable {
+        static let length = 16
+        private var code: HMAC<SHA256>
+
+        init(_ key: MaskKey) { code = HMAC<SHA256>(key: key.key) }
+
+        mutating func update(_ piece: UnsafeRawBufferPointer) { code.update(data: piece) }
+
+        func append(to output: inout [UInt8]) {
+            for byte in code.finalize().prefix(Self.length / 2) {
+                output.append(UInt8.hexDigit(byte >> 4))
+                output.append(UInt8.hexDigit(byte & 0xF))
+            }
         }
     }
 }

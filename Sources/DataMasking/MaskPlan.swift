@@ -62,6 +62,14 @@ package struct MaskPlan: Sendable {
         denied = actions.firstIndex(of: .deny)
     }
 
+    /// Masks a value of the column at `index` whose bytes are not kept, at its own length.
+    ///
+    /// - Returns: nil for a value that goes on as it is, or that no row may hold.
+    package func overwriting(column index: Int, shape: OverwritingMask.Shape, length: Int) -> OverwritingMask? {
+        guard actions.indices.contains(index), actions[index] != .pass, actions[index] != .deny else { return nil }
+        return OverwritingMask(actions[index], shape, length: length, key: key)
+    }
+
     /// Masks one text value of the column at `index`; a column the plan does not know is nulled.
     package func mask(_ value: UnsafeRawBufferPointer, column index: Int, into output: inout [UInt8]) -> MaskedValue {
         guard actions.indices.contains(index) else { return .null }

@@ -11,6 +11,7 @@ import Testing
         var client: [ByteBuffer]
         var target: [ByteBuffer]
         var isMasked = false
+        var isDenied = false
         var testDescription: String { name }
     }
 
@@ -81,6 +82,29 @@ import Testing
                 FakeTarget.row("123"), FakeTarget.row(nil as String?),
                 FakeTarget.complete("SELECT 2"), FakeTarget.ready(),
             ], isMasked: true),
+        Case(
+            name: "withheld query", client: [FakeClient.query("SELECT upper(ssn) FROM t")],
+            target: [
+                FakeTarget.rowDescription("upper"), FakeTarget.row("123"),
+                FakeTarget.row(String(repeating: "y", count: 30_000)), FakeTarget.notice("00000", "x"),
+                FakeTarget.complete("SELECT 2"), FakeTarget.ready(),
+            ], isDenied: true),
+        Case(
+            name: "withheld in a pipeline",
+            client: [
+                FakeClient.parse("SELECT 1"), FakeClient.bind(), FakeClient.execute(),
+                FakeClient.parse("SELECT upper(ssn) FROM t"), FakeClient.bind(), FakeClient.describe(),
+                FakeClient.execute(), FakeClient.parse("SELECT 2"), FakeClient.bind(), FakeClient.execute(),
+                FakeClient.sync, FakeClient.query("SELECT 3"),
+            ],
+            target: [
+                FakeTarget.parseComplete, FakeTarget.bindComplete, FakeTarget.rowDescription("a"), FakeTarget.row("1"),
+                FakeTarget.complete("SELECT 1"), FakeTarget.parseComplete, FakeTarget.bindComplete,
+                FakeTarget.rowDescription("upper"), FakeTarget.row("123"), FakeTarget.complete("SELECT 1"),
+                FakeTarget.parseComplete, FakeTarget.bindComplete, FakeTarget.rowDescription("b"), FakeTarget.row("2"),
+                FakeTarget.complete("SELECT 1"), FakeTarget.ready(), FakeTarget.complete("SELECT 0"),
+                FakeTarget.ready(),
+            ], isDenied: true),
     ]
 
     /// What a run comes to, whatever the borders of its events: all bytes in order, rows, outcomes.
@@ -92,7 +116,8 @@ import Testing
     }
 
     private func run(_ item: Case, _ cut: (Int) -> Int) async throws -> Trace {
-        var bench = try Bench.signedIn(masks: item.isMasked ? [MaskTests.rule("ssn")] : [])
+        let rules = item.isDenied ? [try MaskTests.rule("t.ssn", unknown: .deny)] : [try MaskTests.rule("ssn")]
+        var bench = try Bench.signedIn(masks: item.isMasked || item.isDenied ? rules : [])
         for piece in pieces(item.client, cut) { try await bench.client(piece) }
         for piece in pieces(item.target, cut) { try bench.target(piece) }
         #expect(bench.open.isEmpty, "\(item.name): \(bench.log)")

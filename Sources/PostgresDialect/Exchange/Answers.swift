@@ -37,6 +37,7 @@ extension PostgresDialect {
             stream = step == remaining ? .none : .pass(remaining: remaining - step, of: id)
             return true
         }
+        if case .overwrite = stream { return try overwrite(&run, &events) }
         if case .drop(let remaining) = stream {
             let step = min(remaining, run.source.readableBytes)
             guard step > 0 else { return false }

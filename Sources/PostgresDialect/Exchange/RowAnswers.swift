@@ -23,6 +23,7 @@ extension PostgresDialect {
         if hasMasks,
             isRow ? !(queue.open[id]?.plan?.isIdentity ?? false) : !(queue.open[id]?.copyPassesThrough ?? false)
         {
+            guard header.total <= limits.row else { return try oversized(header, id, &run, &events) }
             return try maskedRows(header, id, &run)
         }
         // Whole messages of the same kind go on as one slice, read no further than their headers.
@@ -55,14 +56,10 @@ extension PostgresDialect {
         }
         var next: MessageHeader? = first
         while let header = next {
-            guard header.total <= limits.row else {
-                throw DialectFault(
-                    .target, "54000",
-                    "A row of \(header.total) bytes is too large to be masked; limits.row is \(limits.row).")
-            }
+            guard header.total <= limits.row else { return true }
             guard run.source.readableBytes >= header.total else { return false }
             if isRow, let plan = exchange.plan {
-                guard RowRewriter.rewrite(header.total, plan, exchange.columns, &run) else {
+                guard RowRewriter.rewrite(header.total, of: header.total, plan, exchange.columns, &run) else {
                     throw malformed(header.type)
                 }
                 run.rows += 1
@@ -73,6 +70,67 @@ extension PostgresDialect {
             if next?.type != first.type { return next != nil }
         }
         return false
+    }
+
+    /// A row over `limits.row`. When its masked columns end within that many bytes they are masked as ever and the rest
+    /// goes on as it comes; else they are overwritten while they pass. What cannot be overwritten is withheld.
+    private mutating func oversized(
+        _ header: MessageHeader, _ id: ExchangeID, _ run: inout OutputRun, _ events: inout [TargetEvent]
+    ) throws(DialectFault) -> Bool {
+        guard let exchange = queue.open[id] else { throw unexpected(header.type) }
+        guard header.type == BackendType.dataRow else {
+            guard exchange.copyOut != nil else { throw unexpected(header.type, "before its columns are known") }
+            try withhold(id, tooLarge(header.total), &run, &events)
+            return true
+        }
+        guard let plan = exchange.plan else { throw unexpected(header.type, "before its columns are known") }
+        switch RowPrefix.find(header.total, plan, in: run.source, limit: limits.row) {
+        case .needsMore:
+            return false
+        case .malformed:
+            throw malformed(header.type)
+        case .end(let end):
+            guard run.source.readableBytes >= end else { return false }
+            guard RowRewriter.rewrite(end, of: header.total, plan, exchange.columns, &run) else {
+                throw malformed(header.type)
+            }
+            run.rows += 1
+            stream = end < header.total ? .pass(remaining: header.total - end, of: id) : .none
+        case .beyond:
+            guard OversizedRow.holds(plan, exchange.columns) else {
+                try withhold(id, tooLarge(header.total), &run, &events)
+                return true
+            }
+            run.keep(5)
+            run.rows += 1
+            stream = .overwrite(OversizedRow(header.total, plan, exchange.columns), of: id)
+        }
+        return true
+    }
+
+    private func tooLarge(_ count: Int) -> Refusal {
+        Refusal(
+            code: "54000",
+            message: "A row of \(count) bytes is too large to be masked; limits.row is \(limits.row).",
+            hint: "Ask for the large column in pieces, or in an answer without masked columns.")
+    }
+
+    mutating func overwrite(_ run: inout OutputRun, _ events: inout [TargetEvent]) throws(DialectFault) -> Bool {
+        guard case .overwrite(var row, let id) = stream, run.source.readableBytes > 0 else { return false }
+        // Taken out, so that what it holds is changed in place.
+        stream = .none
+        data(id, &run, &events)
+        let source = run.source
+        let step = min(row.remaining, source.readableBytes)
+        var isFine = false
+        run.replace(step) { output in
+            isFine = source.withUnsafeReadableBytes { bytes in
+                row.take(UnsafeRawBufferPointer(rebasing: bytes[..<step]), into: &output)
+            }
+        }
+        guard isFine else { throw malformed(BackendType.dataRow) }
+        if row.remaining > 0 { stream = .overwrite(row, of: id) }
+        return true
     }
 
     /// What follows is data of exchange `id`.

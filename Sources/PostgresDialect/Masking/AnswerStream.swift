@@ -5,6 +5,8 @@ enum AnswerStream {
     case none
     /// That many bytes go on as they are.
     case pass(remaining: Int, of: ExchangeID?)
+    /// A row whose masked columns are overwritten.
+    case overwrite(OversizedRow, of: ExchangeID)
     /// That many bytes of a withheld answer go nowhere.
     case drop(remaining: Int)
 

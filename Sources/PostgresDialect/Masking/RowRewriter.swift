@@ -3,23 +3,27 @@ import NIOCore
 
 /// Rewrites one DataRow by a plan, in text and binary formats alike.
 enum RowRewriter {
-    /// - Parameter total: bytes of the message at the run's place, header included; all are there.
+    /// - Parameters:
+    ///   - count: bytes of the message at the run's place that are rewritten, header included; all are there.
+    ///   - total: bytes of the whole message. When there are more, they follow as they are, and hold no masked column.
     /// - Returns: false when the row is malformed or does not fit the plan.
-    static func rewrite(_ total: Int, _ plan: MaskPlan, _ columns: [RowDescription.Column], _ run: inout OutputRun)
+    static func rewrite(_ count: Int, of total: Int, _ plan: MaskPlan, _ columns: [RowDescription.Column], _ run: inout OutputRun)
         -> Bool
     {
         let source = run.source
         var isFine = false
-        run.replace(total) { output in
+        run.replace(count) { output in
             isFine = source.withUnsafeReadableBytes { bytes in
-                write(UnsafeRawBufferPointer(rebasing: bytes[5..<total]), plan, columns, into: &output)
+                write(
+                    UnsafeRawBufferPointer(rebasing: bytes[5..<count]), more: total - count, plan, columns,
+                    into: &output)
             }
         }
         return isFine
     }
 
     private static func write(
-        _ row: UnsafeRawBufferPointer, _ plan: MaskPlan, _ columns: [RowDescription.Column],
+        _ row: UnsafeRawBufferPointer, more: Int, _ plan: MaskPlan, _ columns: [RowDescription.Column],
         into output: inout ByteBuffer
     ) -> Bool {
         guard row.count >= 2 else { return false }
@@ -32,6 +36,7 @@ enum RowRewriter {
         var scratch: [UInt8] = []
         var position = 2
         for index in 0..<count {
+            if more > 0, position == row.count { break }
             guard position + 4 <= row.count else { return false }
             let length = row.loadUnaligned(fromByteOffset: position, as: Int32.self).bigEndian
             position += 4
@@ -57,7 +62,7 @@ enum RowRewriter {
             }
         }
         guard position == row.count else { return false }
-        output.setInteger(Int32(clamping: output.writerIndex - start - 1), at: start + 1)
+        output.setInteger(Int32(clamping: output.writerIndex - start - 1 + more), at: start + 1)
         return true
     }
 }
