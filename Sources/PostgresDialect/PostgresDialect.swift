@@ -45,6 +45,11 @@ package struct PostgresDialect: Dialect {
     var dropsUntilSync = false
     var refusalCount = 0
     var searchPath: String?
+    var relations = RelationCache()
+    /// Which relation a name without a schema stands for is not known: the search path was changed unseen, or a
+    /// temporary relation may stand before others.
+    var namesAreUnsure = false
+    var hasTemporaries = false
 
     /// - Parameters:
     ///   - offersTLS: whether a request for TLS is answered `S`.

@@ -68,6 +68,7 @@ struct FactsReader {
         }
         content(kind, node, tokens: tokens)
         if !facts.hasStar { facts.hasStar = WholeRows(tree: tree).isReferred(in: node) }
+        if kind == "SelectStmt", !facts.hasStar { facts.outputs = TargetReader(tree: tree).outputs(of: node) }
         facts.removeDuplicates()
         let result = facts
         facts = outer

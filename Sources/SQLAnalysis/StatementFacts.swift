@@ -25,6 +25,8 @@ package struct StatementFacts: Sendable {
     package var writtenColumns: [String] = []
     /// A `*` that stands for columns, or a reference to a whole row, which does so too.
     package var hasStar = false
+    /// What each output column mentions; nil unless the statement is a plain SELECT that names them all.
+    package var outputs: [TargetColumns]?
     package var name: NameEffect?
     /// Facts of the statement that PREPARE or DECLARE carries, for EXECUTE and FETCH to go by; empty otherwise.
     package var inner: [StatementFacts] = []

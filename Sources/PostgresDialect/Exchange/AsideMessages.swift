@@ -32,13 +32,17 @@ extension PostgresDialect {
         let meanings = queue.head()?.id.flatMap { queue.open[$0] }?.meanings ?? []
         return ErrorMasking.apply(
             masks, to: &fields, statements: meanings.compactMap { $0.analysis?.text },
-            keepsNames: !touchesMasked(meanings, masks))
+            keepsNames: !mentionsMasked(meanings, masks))
     }
 
     mutating func parameterChanged(
         _ parameter: ParameterStatus, _ run: inout OutputRun, _ events: inout [TargetEvent]
     ) -> Bool {
-        if parameter.name == "search_path" { searchPath = parameter.value }
+        if parameter.name == "search_path" {
+            searchPath = parameter.value
+            relations.forget()
+            if !hasTemporaries { namesAreUnsure = false }
+        }
         guard !SettingsGuard.accepts(parameter) else { return true }
         run.flush(into: &events)
         events.append(

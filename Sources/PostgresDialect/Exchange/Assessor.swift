@@ -264,25 +264,4 @@ extension PostgresDialect {
         }
         assessment.objects = objects
     }
-
-    // MARK: - Settings
-
-    private func settingRefusal(_ note: CommandNote) -> Refusal? {
-        for change in note.meanings.flatMap(\.facts).flatMap({ $0.settings + $0.inner.flatMap(\.settings) }) {
-            switch change.kind {
-            case .set, .local:
-                guard let name = change.name else {
-                    return Refusal(
-                        message: "The setting that set_config changes cannot be told from the text.",
-                        hint: "Name the setting and its value as literals.")
-                }
-                if change.value?.lowercased() == "none", name == "role" { continue }
-                if let refusal = SettingsGuard.refusal(setting: name, to: change.value) { return refusal }
-            case .reset, .resetAll, .stored:
-                // A reset goes back to what was judged at sign-in.
-                continue
-            }
-        }
-        return nil
-    }
 }

@@ -123,15 +123,39 @@ extension PostgresDialect {
             meaning.notUnderstood != nil
                 || meaning.facts.contains { !$0.classes.isDisjoint(with: Self.catalogueChanging) }
         }
-        if changes { origins.forget() }
+        if changes {
+            origins.forget()
+            relations.forget()
+        }
+        if note.meanings.contains(where: Self.mayMakeTemporaries) {
+            hasTemporaries = true
+            namesAreUnsure = true
+        }
         if note.meanings.contains(where: {
             $0.facts.contains {
-                $0.settings.contains { $0.name == nil || $0.name == "search_path" || $0.kind == .resetAll }
+                ($0.settings + $0.inner.flatMap(\.settings)).contains {
+                    $0.name == nil || $0.name == "search_path" || $0.kind == .resetAll
+                } || $0.name == .discardsAll
             }
         }) {
+            namesAreUnsure = true
+            relations.forget()
             // Only a server that reports it (18 and later) lets it be known again.
             searchPath = nil
         }
+    }
+
+    /// The words that make a relation temporary cannot be written otherwise; what runs other texts may hold them.
+    private static func mayMakeTemporaries(_ meaning: Meaning) -> Bool {
+        meaning.notUnderstood != nil
+            || meaning.facts.contains { facts in
+                !facts.classes.isDisjoint(with: [.procedure, .unknown])
+                    || facts.classes.contains(.ddl)
+                        && (meaning.analysis == nil
+                            || facts.writes.contains { $0.schema.hasPrefix("pg_temp") }
+                            || String(decoding: meaning.analysis?.text ?? [], as: UTF8.self).lowercased()
+                                .contains("temp"))
+            }
     }
 
     private static let catalogueChanging: Set<StatementClass> = [.ddl, .procedure, .unknown]

@@ -77,7 +77,8 @@ extension PostgresDialect {
     }
 
     private func onlyReads(_ facts: StatementFacts) -> Bool {
-        facts.classes.isSubset(of: [.select, .empty]) && facts.writes.isEmpty && facts.functions.isEmpty
+        facts.classes.isSubset(of: [.select, .empty]) && facts.writes.isEmpty
+            && facts.functions.allSatisfy(HarmlessFunctions.changesNothing)
             && facts.name == nil
     }
 

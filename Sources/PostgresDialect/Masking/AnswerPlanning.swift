@@ -27,8 +27,14 @@ extension PostgresDialect {
                 return false
             }
         }
-        defer { origins.retryUnknown() }
-        let touches = touchesMasked(exchange.meanings, masks)
+        if description.columns.contains(where: { $0.table == 0 }), askForRelation(exchange, masks, &run, &events) {
+            return false
+        }
+        defer {
+            origins.retryUnknown()
+            relations.retryUnknown()
+        }
+        let touches = computedTouches(exchange, description.columns.count, masks)
         var columns = description.columns
         for index in columns.indices {
             // A Describe of a portal tells formats; a Query's are its own.
@@ -37,11 +43,11 @@ extension PostgresDialect {
             }
         }
         let plan = masks.plan(
-            columns: columns.map { column in
+            columns: columns.indices.map { index in
                 AnswerColumn(
-                    name: column.name, origins: origins(of: column),
-                    isText: TypeShape.isReadable(column.type, format: column.format),
-                    touchesMasked: touches)
+                    name: columns[index].name, origins: origins(of: columns[index]),
+                    isText: TypeShape.isReadable(columns[index].type, format: columns[index].format),
+                    touchesMasked: touches[index])
             })
         queue.open[id]?.plan = plan
         queue.open[id]?.columns = columns
@@ -70,29 +76,6 @@ extension PostgresDialect {
             hint: "Ask for columns of tables by their names, without expressions.")
     }
 
-    /// Whether an expression of these texts may carry a value of a masked column.
-    func touchesMasked(_ meanings: [Meaning], _ masks: MaskSet) -> Bool {
-        meanings.isEmpty
-            || meanings.contains { meaning in
-                meaning.notUnderstood != nil || meaning.facts.contains { touchesMasked($0, masks) }
-            }
-    }
-
-    private func touchesMasked(_ facts: StatementFacts, _ masks: MaskSet) -> Bool {
-        switch facts.name {
-        case .executes, .fetches: return true
-        default: break
-        }
-        if facts.columns.contains(where: { masks.mayMask(columnNamed: $0) != nil }) { return true }
-        if facts.hasStar,
-            facts.reads.isEmpty || (facts.reads + facts.writes).contains(where: { masks.mayMask(anyColumnOf: $0) })
-        {
-            return true
-        }
-        if HiddenReads.happen(in: facts) { return true }
-        return facts.inner.contains { touchesMasked($0, masks) }
-    }
-
     // MARK: - COPY
 
     /// - Returns: false when the catalogue must be asked first.
@@ -106,9 +89,10 @@ extension PostgresDialect {
             try withhold(id, refusal, &run, &events)
             return true
         }
+        let (facts, text) = copyFacts(exchange)
+        if let masks, facts?.copy?.query != nil, askForRelation(exchange, masks, &run, &events) { return false }
         run.flush(into: &events)
         lookup = PendingLookup(purpose: .copy, exchange: id)
-        let (facts, text) = copyFacts(exchange)
         guard let copy = facts?.copy else {
             // Not a COPY that is understood: every column is unknown.
             events.append(.lookup(.columns([])))
@@ -116,7 +100,7 @@ extension PostgresDialect {
         }
         if let range = copy.query, let text, range.lowerBound >= 0, range.upperBound <= text.count {
             events.append(.lookup(.query(text: Array(text[range]))))
-        } else if let relation = copy.relation {
+        } else if let relation = copy.relation, namesAreSure(of: relation) {
             events.append(.lookup(.relation(relation, columns: copy.columns, searchPath: searchPath)))
         } else {
             events.append(.lookup(.columns([])))
@@ -141,12 +125,15 @@ extension PostgresDialect {
         switch pending.purpose {
         case .rows(let references):
             origins.learn(references, answer)
+        case .relation(let name):
+            relations.learn(name, answer)
         case .copy:
             guard let id = pending.exchange, let masks, let exchange = queue.open[id] else { return }
             guard let response = CopyResponse(target.bytes) else { throw malformed(BackendType.copyOutResponse) }
             let (facts, _) = copyFacts(exchange)
             let found = answer.columns.flatMap { $0.count == response.columnCount ? $0 : nil }
             let touches = touchesMasked(exchange.meanings, masks)
+            relations.retryUnknown()
             let columns = (0..<response.columnCount).map { index in
                 let type = found?[index].type ?? 0
                 return AnswerColumn(

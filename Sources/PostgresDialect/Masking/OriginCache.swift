@@ -1,3 +1,5 @@
+import DataMasking
+import GatewayCore
 import NIOCore
 import SessionKernel
 
@@ -6,6 +8,8 @@ struct PendingLookup {
     enum Purpose {
         /// The RowDescription at the front of the kept bytes.
         case rows([LookupRequest.ColumnReference])
+        /// A relation that the message at the front was computed from.
+        case relation(RelationName)
         /// The COPY whose CopyOutResponse is at the front.
         case copy
     }
@@ -41,6 +45,36 @@ struct OriginCache {
     /// The schema may have changed.
     mutating func forget() {
         columns = [:]
+        unknown = []
+    }
+}
+
+/// Columns of relations by name, as the catalogue told them to this session: what computed columns are judged by.
+struct RelationCache {
+    private static let capacity = 1024
+    private var relations: [RelationName: [String: [ColumnOrigin]]] = [:]
+    private var unknown: Set<RelationName> = []
+
+    /// Base columns behind each column; nil when they are not known.
+    subscript(name: RelationName) -> [String: [ColumnOrigin]]? { relations[name] }
+
+    func isSettled(_ name: RelationName) -> Bool { relations[name] != nil || unknown.contains(name) }
+
+    mutating func learn(_ name: RelationName, _ answer: LookupAnswer) {
+        guard let columns = answer.columns else {
+            unknown.insert(name)
+            return
+        }
+        if relations.count >= Self.capacity { relations = [:] }
+        relations[name] = Dictionary(columns.map { ($0.name, $0.origins) }) { $0 + $1 }
+    }
+
+    /// An answer was planned; the next one asks again.
+    mutating func retryUnknown() { if !unknown.isEmpty { unknown = [] } }
+
+    /// The schema, or what names stand for, may have changed.
+    mutating func forget() {
+        relations = [:]
         unknown = []
     }
 }

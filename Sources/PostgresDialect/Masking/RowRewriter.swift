@@ -7,7 +7,9 @@ enum RowRewriter {
     ///   - count: bytes of the message at the run's place that are rewritten, header included; all are there.
     ///   - total: bytes of the whole message. When there are more, they follow as they are, and hold no masked column.
     /// - Returns: false when the row is malformed or does not fit the plan.
-    static func rewrite(_ count: Int, of total: Int, _ plan: MaskPlan, _ columns: [RowDescription.Column], _ run: inout OutputRun)
+    static func rewrite(
+        _ count: Int, of total: Int, _ plan: MaskPlan, _ columns: [RowDescription.Column], _ run: inout OutputRun
+    )
         -> Bool
     {
         let source = run.source

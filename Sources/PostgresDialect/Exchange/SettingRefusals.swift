@@ -1,0 +1,40 @@
+import DataMasking
+import GatewayCore
+import SQLAnalysis
+import SessionKernel
+
+/// Changes of settings that a session may not make.
+extension PostgresDialect {
+    private func storesUnknown(_ facts: StatementFacts) -> Bool {
+        facts.functions.contains("set_config")
+            && facts.settings.contains { $0.value == nil && ($0.kind == .set || $0.kind == .local) }
+            || facts.inner.contains(where: storesUnknown)
+    }
+
+    func settingRefusal(_ note: CommandNote) -> Refusal? {
+        if let masks, masks.hasColumnRules, mentionsMasked(note.meanings, masks),
+            note.meanings.flatMap(\.facts).contains(where: storesUnknown)
+        {
+            // SHOW would tell it later, when nothing shows where it came from.
+            return Refusal(
+                message: "The value that set_config stores here may be a masked one.",
+                hint: "Give the value as a literal.")
+        }
+        for change in note.meanings.flatMap(\.facts).flatMap({ $0.settings + $0.inner.flatMap(\.settings) }) {
+            switch change.kind {
+            case .set, .local:
+                guard let name = change.name else {
+                    return Refusal(
+                        message: "The setting that set_config changes cannot be told from the text.",
+                        hint: "Name the setting and its value as literals.")
+                }
+                if change.value?.lowercased() == "none", name == "role" { continue }
+                if let refusal = SettingsGuard.refusal(setting: name, to: change.value) { return refusal }
+            case .reset, .resetAll, .stored:
+                // A reset goes back to what was judged at sign-in.
+                continue
+            }
+        }
+        return nil
+    }
+}
