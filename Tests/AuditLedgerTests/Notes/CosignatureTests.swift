@@ -36,6 +36,38 @@ struct CosignatureTests {
         #expect(text(signature.line) == line)
     }
 
+    @Test("A checkpoint of a public log, cosigned by a public witness")
+    func publicWitness() throws {
+        let whole = """
+            arche2025h1.staging.ct.transparency.dev
+            1432088532
+            U7WM79jrzyhGZ5/GUBTpM7NzwdyfFx61t3RovgcC4Ro=
+
+            — arche2025h1.staging.ct.transparency.dev zTM8sQAAAZ5W0WdjBAMARjBEAiBjW5IQf9pvsYLfQFX6hoGREPMHbdQ3urbllzalApkptQIgIpwtEroeW2BXaHAI4kJXFbon5Ch9MNL5zRNZ55lvGt0=
+            — arche2025h1.staging.ct.transparency.dev ui8GwCF1+kWqZrxGdhj4aX3gcw7XUlXQQabg/27lefwhUkzbC3NygNI75MdhL1bfTW9g8Ei59RA23oHP7Ry1k3ZFWwQ=
+            — transparency.dev/DEV:witness-little-garden 2AQqhwAAAABqEiEgzgFIqqhbUoDwjMWE6UP8nd8/KYTzwZ2rhIgcqoXHAwVkjZr4AscylP3v7sEodkRAErumC2q44vdgJY096st5BQ==
+            — witness1.smartit.nu/witness1 pIyCDwAAAABqEiEghIp82KWebrw7/oHQwlTAm3g2RKS4+eebl8eO0WH+/iEcxZ75W3u5hNI7TOQtmJbqmNWVuE0tgh0XwzdZsDsUAQ==
+            — remora.n621.de 2net5wAAAABqEiEgPlfF3V06o0Y+fHM+J5J9s27wgxxcOVSpZ/2g/KSiXCg9DEZI+aVCIobWX9sXTynk5XeU/zZ0WBxtqB0DrAWfBw==
+
+            """
+        let log = try NoteVerifierKey(
+            "arche2025h1.staging.ct.transparency.dev+ba2f06c0+AU0vHmlGCS/PdN8b2OaGmKprLI8HKM+dJ472xgFYh15f")
+        let witness = try NoteVerifierKey("remora.n621.de+da77ade7+BOvN63jn/bLvkieywe8R6UYAtVtNbZpXh34x7onlmtw2")
+        let note = try SignedNote(Array(whole.utf8))
+        #expect(text(note.bytes) == whole)
+        #expect(try Checkpoint(text: note.text).head.size == 1_432_088_532)
+        let verified = try note.verify([witness, log])
+        #expect(verified.map(\.key) == [log, witness])
+        #expect(verified.map(\.time) == [nil, 0x6A12_2120])
+        for (from, to) in [("1432088532", "1432088531"), ("2net5wAAAABqEiEg", "2net5wAAAABqEiEh")] {
+            let start = try #require(whole.firstRange(of: from))
+            let changed = whole.replacing(from, with: to, subrange: start)
+            #expect(throws: SignedNote.Refused.badSignature(name: "remora.n621.de")) {
+                try SignedNote(Array(changed.utf8)).verify([witness])
+            }
+        }
+    }
+
     @Test("Time, text and kind of key are part of what is signed")
     func bound() throws {
         let cosigner = try Cosigner(name: "w", privateKey: key(7))
@@ -49,6 +81,14 @@ struct CosignatureTests {
             let id = [24, 16, 8, 0].map { UInt8(truncatingIfNeeded: bare.keyID >> UInt32($0)) }
             let line = Array("— w ".utf8) + Base64.encode(id + changed) + [0x0A]
             #expect(throws: SignedNote.Refused.badSignature(name: "w")) {
+                try SignedNote(Self.body + [0x0A] + line).verify([cosigner.verifierKey])
+            }
+        }
+        for count in 1...80 where count != 72 {
+            let id = [24, 16, 8, 0].map { UInt8(truncatingIfNeeded: bare.keyID >> UInt32($0)) }
+            let bytes = Array((bare.signature + [UInt8](repeating: 0, count: 8)).prefix(count))
+            let line = Array("— w ".utf8) + Base64.encode(id + bytes) + [0x0A]
+            #expect(throws: SignedNote.Refused.badSignature(name: "w"), "\(count) bytes") {
                 try SignedNote(Self.body + [0x0A] + line).verify([cosigner.verifierKey])
             }
         }

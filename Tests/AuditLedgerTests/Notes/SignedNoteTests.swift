@@ -135,6 +135,11 @@ struct SignedNoteTests {
         let signature = try composed.sign(body)
         #expect(signature.isBy(composed.verifierKey))
         #expect(!signature.isBy(decomposed.verifierKey))
+        // The id is only a hint: even when it fits, the other spelling is another name.
+        let line = text(signature.line).split(separator: " ")[2]
+        let respelled = try SignedNote(Array("x\n\n— cafe\u{301} \(line)".utf8))
+        #expect(respelled.signatures.first?.keyID == composed.verifierKey.id)
+        #expect(throws: SignedNote.Refused.noKnownSignature) { try respelled.verify([composed.verifierKey]) }
         #expect(throws: SignedNote.Refused.noKnownSignature) {
             try SignedNote(text: body, signatures: [signature]).verify([decomposed.verifierKey])
         }

@@ -96,6 +96,22 @@ struct ProofTests {
         }
     }
 
+    @Test("A path that goes on past the claimed tree's root is refused, though it leads to the real root")
+    func pastTheRoot() throws {
+        // The last entry of a full tree has only left siblings, as a node at a root would seem to have.
+        for height in 1...6 {
+            let size = 1 << height
+            let path = NaiveTree.path(size - 1, Self.all.prefix(size))
+            for claimed in 0..<height {
+                let index = UInt64(1 << claimed) - 1
+                #expect(throws: ProofFailure.wrongLength) {
+                    try InclusionProof(index: index, size: index + 1, hashes: path)
+                        .verify(leaf: Self.all[size - 1], root: Self.roots[size])
+                }
+            }
+        }
+    }
+
     @Test("From size 0 the proof is empty and the old root is that of nothing")
     func fromNothing() throws {
         try ConsistencyProof(oldSize: 0, newSize: 0, hashes: []).verify(
