@@ -66,7 +66,7 @@ extension TileCoordinate {
 
     /// Reads a path in its one canonical spelling; nil for any other text.
     package init?(path: String) {
-        // The longest path: tile/63/, six groups of five bytes, .p/255.
+        // The longest path: tile/entries/, six groups, .p/255: 47 bytes.
         guard path.utf8.count <= 48 else { return nil }
         var parts = Array(path.utf8).split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)[...]
         guard parts.count >= 3, parts.removeFirst().elementsEqual("tile".utf8) else { return nil }
