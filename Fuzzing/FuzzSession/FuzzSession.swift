@@ -27,7 +27,7 @@ public func fuzzSession(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
 }
 
 private struct FuzzedSession {
-    private var machine: SessionMachine<PostgresDialect>
+    private var machine: SessionMachine
     private var lastRecord: RecordNumber = 0
 
     init(_ mode: UInt8) {

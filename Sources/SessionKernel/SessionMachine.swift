@@ -17,7 +17,7 @@ package import SQLAnalysis
 /// `incoming` holds what the client sent and nobody decided (only its head is ever judged), `decided` what waits for
 /// its
 /// record to be durable, `open` what the target was given and has not answered to the end.
-package struct SessionMachine<D: Dialect> {
+package struct SessionMachine {
     package enum Phase: String, Sendable {
         case connecting
         case signingIn
@@ -107,7 +107,7 @@ package struct SessionMachine<D: Dialect> {
     }
 
     package private(set) var phase: Phase = .connecting
-    package private(set) var dialect: D
+    package private(set) var dialect: any Dialect
     /// Monotonic nanoseconds, set by the shell before each input; used for timings in entries only.
     package var now: UInt64 = 0
 
@@ -152,7 +152,7 @@ package struct SessionMachine<D: Dialect> {
     private var clientEvents: [ClientEvent] = []
     private var targetEvents: [TargetEvent] = []
 
-    package init(dialect: D, limits: SessionLimits = SessionLimits()) {
+    package init(dialect: any Dialect, limits: SessionLimits = SessionLimits()) {
         self.dialect = dialect
         self.limits = limits
         self.sessionLimits = limits

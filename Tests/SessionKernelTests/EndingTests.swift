@@ -227,7 +227,7 @@ import Testing
         #expect(harness.targetLines.isEmpty)
     }
 
-    private var impossibleInputs: [(inout SessionMachine<ToyDialect>) -> [SessionAction]] {
+    private var impossibleInputs: [(inout SessionMachine) -> [SessionAction]] {
         let id = ExchangeID(99)
         return [
             { $0.analysed(id, ToyJudge.analysis) }, { $0.judged(id, .allow) },

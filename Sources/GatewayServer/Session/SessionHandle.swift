@@ -14,7 +14,7 @@ enum SessionOrder: Sendable {
 struct SessionHandle: Sendable {
     private let perform: @Sendable (SessionOrder) -> Void
 
-    init(_ shell: SessionShell<some Dialect>) {
+    init(_ shell: SessionShell) {
         let loop = shell.eventLoop
         let bound = NIOLoopBound(shell, eventLoop: loop)
         perform = { order in loop.execute { bound.value.take(order) } }

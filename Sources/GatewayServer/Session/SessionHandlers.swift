@@ -3,14 +3,14 @@ import NIOTLS
 import SessionKernel
 
 /// The client's end of a session: turns channel events into inputs and nothing else.
-final class ClientHandler<D: Dialect>: ChannelInboundHandler {
+final class ClientHandler: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
 
-    private let shell: SessionShell<D>
+    private let shell: SessionShell
     private let signInSeconds: Int
     private var hasStarted = false
 
-    init(shell: SessionShell<D>, signInSeconds: Int) {
+    init(shell: SessionShell, signInSeconds: Int) {
         self.shell = shell
         self.signInSeconds = signInSeconds
     }
@@ -63,12 +63,12 @@ final class ClientHandler<D: Dialect>: ChannelInboundHandler {
 }
 
 /// The target's end of a session.
-final class TargetHandler<D: Dialect>: ChannelInboundHandler {
+final class TargetHandler: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
 
-    private let shell: SessionShell<D>
+    private let shell: SessionShell
 
-    init(shell: SessionShell<D>) {
+    init(shell: SessionShell) {
         self.shell = shell
     }
 

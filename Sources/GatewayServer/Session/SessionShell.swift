@@ -18,12 +18,12 @@ import SessionKernel
 /// arrive
 /// while actions run (a write that fails closes its channel at once); their actions queue up behind, so order is kept.
 /// What one read brought is written with one flush and handed to the ledger in one go: see `settle`.
-final class SessionShell<D: Dialect>: LedgerWaiter {
+final class SessionShell: LedgerWaiter {
     let eventLoop: any EventLoop
     let services: GatewayServices
     let listener: ListenerTerms
     private let loopLedger: LoopLedger
-    private(set) var machine: SessionMachine<D>
+    private(set) var machine: SessionMachine
 
     private var client: (any Channel)?
     private var target: (any Channel)?
@@ -54,7 +54,7 @@ final class SessionShell<D: Dialect>: LedgerWaiter {
     private static var tokenLeeway: Int64 { 60 }
 
     init(
-        dialect: D, client: any Channel, services: GatewayServices, listener: ListenerTerms, loopLedger: LoopLedger,
+        dialect: any Dialect, client: any Channel, services: GatewayServices, listener: ListenerTerms, loopLedger: LoopLedger,
         limits: SessionLimits
     ) {
         self.eventLoop = client.eventLoop
@@ -70,7 +70,7 @@ final class SessionShell<D: Dialect>: LedgerWaiter {
     // MARK: - Inputs
 
     /// Feeds one input to the machine and runs what it asks for.
-    func input(_ body: (inout SessionMachine<D>) -> [SessionAction]) {
+    func input(_ body: (inout SessionMachine) -> [SessionAction]) {
         eventLoop.assertInEventLoop()
         machine.now = NIODeadline.now().uptimeNanoseconds
         pending.append(contentsOf: body(&machine))

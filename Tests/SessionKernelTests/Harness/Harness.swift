@@ -22,7 +22,7 @@ struct Harness {
         case withdrawn
     }
 
-    var machine: SessionMachine<ToyDialect>
+    var machine: SessionMachine
     var terms: Terms
     var ledger = LedgerModel()
     var target = ToyTarget()
@@ -78,7 +78,7 @@ struct Harness {
 
     // MARK: - Inputs
 
-    mutating func input(_ name: String, _ body: (inout SessionMachine<ToyDialect>) -> [SessionAction]) {
+    mutating func input(_ name: String, _ body: (inout SessionMachine) -> [SessionAction]) {
         log.append(name)
         let wasClosed = machine.phase == .closed
         wasEnding = Self.isEnding(machine.phase)
@@ -90,7 +90,7 @@ struct Harness {
         checkState()
     }
 
-    private static func isEnding(_ phase: SessionMachine<ToyDialect>.Phase) -> Bool {
+    private static func isEnding(_ phase: SessionMachine.Phase) -> Bool {
         phase == .draining || phase == .sealing || phase == .closed
     }
 
