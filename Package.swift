@@ -41,6 +41,8 @@ let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: 
 var targets: [Target] = [
     // C libraries, found by their Debian packages.
     .systemLibrary(name: "CPgQuery", providers: [.apt(["libpg-query-dev"])]),
+    .systemLibrary(name: "CXXHash", pkgConfig: "libxxhash", providers: [.apt(["libxxhash-dev"])]),
+    .systemLibrary(name: "CLibcrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
     .systemLibrary(name: "CHyperscan", pkgConfig: "libhs", providers: [.apt(["libvectorscan-dev"])]),
 
     // Pure floors: no sockets, clock or tasks.
@@ -56,7 +58,7 @@ var targets: [Target] = [
         "PostgresDialect", on: ["SessionKernel", "GatewayCore", "SQLAnalysis", "DataMasking", nioCore, crypto, deque]),
 
     // Storage, identity, secrets.
-    floor("AuditStore", on: ["AuditLedger", "GatewayCore", grdb, crypto]),
+    floor("AuditStore", on: ["AuditLedger", "GatewayCore", "CXXHash", "CLibcrypto", grdb, crypto]),
     floor("Identity", on: ["GatewayCore", jwtKit, asyncHTTPClient, crypto, nioCore, nioHTTP1]),
     floor("CredentialVault", on: ["GatewayCore", crypto]),
     floor(

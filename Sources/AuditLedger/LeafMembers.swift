@@ -94,33 +94,25 @@ extension CanonicalWriter {
         else { return }
         literal(",\"counts\":")
         let start = bytes.count
-        if draft.measures.isEmpty {
-            count(",\"bytes_in\":", draft.bytesIn)
-            count(",\"bytes_out\":", draft.bytesOut)
-            count(",\"duration_us\":", draft.durationMicros)
-            count(",\"rows\":", rows)
-        } else {
-            var named: [String: Int] = [:]
-            for measure in draft.measures.prefix(32) { named[measure.name] = measure.value }
-            named["bytes_in"] = draft.bytesIn ?? named["bytes_in"]
-            named["bytes_out"] = draft.bytesOut ?? named["bytes_out"]
-            named["duration_us"] = draft.durationMicros ?? named["duration_us"]
-            named["rows"] = rows ?? named["rows"]
-            for (name, value) in named.sorted(by: { $0.key.utf16.lexicographicallyPrecedes($1.key.utf16) }) {
-                byte(UInt8(ascii: ","))
-                string(name, limit: 48)
-                byte(UInt8(ascii: ":"))
-                integer(Int64(value))
-            }
+        // A handful, so that insertion beats a dictionary; a fixed count wins over a measure of its name.
+        var named = Array(draft.measures.prefix(32))
+        for (name, value) in [
+            ("bytes_in", draft.bytesIn), ("bytes_out", draft.bytesOut), ("duration_us", draft.durationMicros),
+            ("rows", rows),
+        ] {
+            guard let value else { continue }
+            named.removeAll { $0.name == name }
+            named.append(Measure(name, value))
+        }
+        named.sort { $0.name.utf16.lexicographicallyPrecedes($1.name.utf16) }
+        for (place, measure) in named.enumerated() where place == 0 || named[place - 1].name != measure.name {
+            byte(UInt8(ascii: ","))
+            string(measure.name, limit: 48)
+            byte(UInt8(ascii: ":"))
+            integer(Int64(measure.value))
         }
         bytes[start] = UInt8(ascii: "{")
         byte(UInt8(ascii: "}"))
-    }
-
-    private mutating func count(_ name: StaticString, _ value: Int?) {
-        guard let value else { return }
-        literal(name)
-        integer(Int64(value))
     }
 
     mutating func details(_ details: [String: String]) {

@@ -193,8 +193,11 @@ package final class AuditArchive: Sendable {
         guard !positions.isEmpty else { return }
         var fetcher = try RecordFetcher(index: index, storage: storage, vaultKey: vaultKey)
         for position in positions {
-            guard let plain = try fetcher.open(fetcher.record(at: UInt64(clamping: position)), session: session) else {
-                return
+            let record = try fetcher.record(at: UInt64(clamping: position))
+            guard var plain = try fetcher.open(record, session: session) else { return }
+            if record.kind == .content {
+                let kind: ContentItem.Kind = direction == .answer ? .answer : .input
+                plain = try SealedRecord.decode(plain).first { $0.kind == kind }?.bytes ?? []
             }
             if try !body(plain) { return }
         }

@@ -36,7 +36,7 @@ struct IndexBatch {
         addEntry = try db.cachedStatement(
             sql: "INSERT OR IGNORE INTO entries (sid, seq, position, content) VALUES (?, ?, ?, ?)")
         addChunk = try db.cachedStatement(
-            sql: "INSERT OR IGNORE INTO chunks (sid, exchange, position, direction, length) VALUES (?, ?, ?, ?, ?)")
+            sql: "INSERT OR IGNORE INTO chunks (sid, exchange, position, direction) VALUES (?, ?, ?, ?)")
         content = try Int64.fetchOne(db, sql: "SELECT content FROM progress")
     }
 
@@ -45,17 +45,20 @@ struct IndexBatch {
         case .mark: return
         case .content:
             content = Int64(clamping: record.position)
-        case .chunk:
-            guard let clear = record.payload.withUnsafeBytes({ SealedRecord.clear(of: $0) }),
-                let tally = try tally(of: clear.session, context: nil, position: record.position)
-            else { return }
-            let length = record.payload.count - SealedRecord.clearLength - 16
-            try addChunk.execute(arguments: [
-                tally.sid, Int64(clamping: clear.exchange), Int64(clamping: record.position), Int64(clear.direction),
-                length,
-            ])
+            try add(chunk: record)
+        case .chunk: try add(chunk: record)
         case .leaf: try add(leaf: record)
         }
+    }
+
+    private mutating func add(chunk record: LogRecord) throws {
+        guard let clear = record.payload.withUnsafeBytes({ SealedRecord.clear(of: $0) }),
+            let direction = clear.chunkDirection,
+            let tally = try tally(of: clear.session, context: nil, position: record.position)
+        else { return }
+        try addChunk.execute(arguments: [
+            tally.sid, Int64(clamping: clear.exchange), Int64(clamping: record.position), Int64(direction.rawValue),
+        ])
     }
 
     private mutating func add(leaf record: LogRecord) throws {

@@ -17,7 +17,7 @@ enum KeyStore {
                 throw GatewayError(.logFailed, "A session key could not be wrapped.")
             }
             slot += combined
-            let sum = slot.withUnsafeBytes { CRC32C.checksum($0) }
+            let sum = slot.withUnsafeBytes { Checksum.of($0) }
             withUnsafeBytes(of: sum.littleEndian) { slot += $0 }
             return slot
         } catch {
@@ -44,7 +44,7 @@ enum KeyStore {
         guard slot.count == slotLength else { return false }
         if slot.allSatisfy({ $0 == 0 }) { return true }
         return slot.withUnsafeBytes {
-            CRC32C.checksum(UnsafeRawBufferPointer(rebasing: $0[0..<76]))
+            Checksum.of(UnsafeRawBufferPointer(rebasing: $0[0..<76]))
                 == UInt32(littleEndian: $0.loadUnaligned(fromByteOffset: 76, as: UInt32.self))
         }
     }

@@ -9,6 +9,8 @@ package struct LogPosition: Hashable, Comparable, Sendable {
     }
 
     package static let start = LogPosition(0)
+    /// Of what has no place yet: never reached.
+    package static let unknown = LogPosition(.max)
 
     package static func < (one: LogPosition, other: LogPosition) -> Bool {
         one.offset < other.offset

@@ -24,7 +24,7 @@ enum RecordFormat {
     static let maximumPayload = 64 << 20
 
     static func checksum(kind: UInt8, payload: UnsafeRawBufferPointer) -> UInt32 {
-        CRC32C.checksum(payload, seed: UInt32(kind) &* 0x9E37_79B1)
+        Checksum.of(payload, seed: UInt32(kind) &* 0x9E37_79B1)
     }
 
     /// What the position adds to a checksum.
@@ -79,7 +79,7 @@ enum SegmentHeader {
             $0.storeBytes(of: version.littleEndian, toByteOffset: 8, as: UInt32.self)
             $0.storeBytes(of: number.littleEndian, toByteOffset: 16, as: UInt64.self)
             $0.storeBytes(of: first.littleEndian, toByteOffset: 24, as: UInt64.self)
-            let sum = CRC32C.checksum(UnsafeRawBufferPointer(rebasing: $0[0..<60]))
+            let sum = Checksum.of(UnsafeRawBufferPointer(rebasing: $0[0..<60]))
             $0.storeBytes(of: sum.littleEndian, toByteOffset: 60, as: UInt32.self)
         }
         return bytes
@@ -91,7 +91,7 @@ enum SegmentHeader {
             UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: 0, as: UInt64.self)) == magic,
             UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: 8, as: UInt32.self)) == version,
             UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: 60, as: UInt32.self))
-                == CRC32C.checksum(UnsafeRawBufferPointer(rebasing: bytes[0..<60]))
+                == Checksum.of(UnsafeRawBufferPointer(rebasing: bytes[0..<60]))
         else { return nil }
         return (
             UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: 16, as: UInt64.self)),

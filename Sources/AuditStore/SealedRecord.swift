@@ -12,15 +12,18 @@ package enum ChunkDirection: UInt8, Sendable {
 package struct SaltedContent: Sendable {
     package var kind: ContentItem.Kind
     package var salt: [UInt8]
-    /// Empty for `answer` and `input`, whose bytes lie in chunks.
+    /// Of `answer` and `input`: what the chunks before did not hold yet.
     package var bytes: [UInt8]
 }
 
-/// A sealed payload: session (16), key slot (8), counter (8), exchange (8), direction (1; 0 = an entry's content), then
-/// AES-256-GCM ciphertext and tag (16). The clear part is authenticated; the nonce is the counter, used once per
-/// session key.
+/// A sealed payload: session (16), key slot (8), counter (8), exchange (8), direction (1), then AES-256-GCM ciphertext and
+/// tag (16). The clear part is authenticated; the nonce is the counter, used once per session key.
+///
+/// The direction is a chunk's own; of an entry's content it is 0, or `carries` and the direction of the bytes that end
+/// the exchange and lie in its `answer` or `input` item.
 enum SealedRecord {
     static let clearLength = 41
+    static let carries: UInt8 = 0x80
 
     struct Clear {
         var session: RecordID
@@ -28,23 +31,15 @@ enum SealedRecord {
         var counter: UInt64
         var exchange: UInt64
         var direction: UInt8
-    }
 
-    static func seal(
-        _ plain: UnsafeRawBufferPointer, clear: Clear, key: SymmetricKey, into out: inout [UInt8]
-    ) throws(GatewayError) {
-        let start = out.count
-        out += clear.session.bytes
-        for word in [clear.slot, clear.counter, clear.exchange] {
-            withUnsafeBytes(of: word.bigEndian) { out += $0 }
-        }
-        out.append(clear.direction)
-        do {
-            let box = try AES.GCM.seal(plain, using: key, nonce: nonce(clear.counter), authenticating: out[start...])
-            out += box.ciphertext
-            out += box.tag
-        } catch {
-            throw GatewayError(.logFailed, "Content could not be sealed.", cause: error)
+        /// Which of the exchange's bytes the record holds; nil when none.
+        var chunkDirection: ChunkDirection? { ChunkDirection(rawValue: direction & ~carries) }
+
+        func write(into out: inout [UInt8]) {
+            for word in [session.high, session.low, slot, counter, exchange] {
+                withUnsafeBytes(of: word.bigEndian) { out.append(contentsOf: $0) }
+            }
+            out.append(direction)
         }
     }
 
@@ -81,18 +76,14 @@ enum SealedRecord {
         }
     }
 
-    static func encode(_ items: [SaltedContent]) -> [UInt8] {
-        var out: [UInt8] = []
-        out.reserveCapacity(items.reduce(0) { $0 + $1.bytes.count + 64 })
-        for item in items {
-            let kind = Array(item.kind.rawValue.utf8.prefix(255))
-            out.append(UInt8(kind.count))
-            out += kind
-            out += item.salt
-            withUnsafeBytes(of: UInt32(clamping: item.bytes.count).bigEndian) { out += $0 }
-            out += item.bytes
-        }
-        return out
+    /// Appends an item: length of the kind's name (1), name, salt (32), length (4), bytes.
+    static func encode(_ kind: ContentItem.Kind, salt: [UInt8], _ bytes: [UInt8], into out: inout [UInt8]) {
+        let name = kind.rawValue.utf8.prefix(255)
+        out.append(UInt8(name.count))
+        out.append(contentsOf: name)
+        out.append(contentsOf: salt)
+        withUnsafeBytes(of: UInt32(clamping: bytes.count).bigEndian) { out.append(contentsOf: $0) }
+        out.append(contentsOf: bytes)
     }
 
     static func decode(_ plain: [UInt8]) throws(GatewayError) -> [SaltedContent] {

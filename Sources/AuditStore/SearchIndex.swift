@@ -13,7 +13,7 @@ struct OpenSession {
 /// thrown away and made again from the log, so it is written with synchronous=NORMAL.
 final class SearchIndex: Sendable {
     /// Raise it when the tables change: an index of another version is made again.
-    static let version = 1
+    static let version = 2
 
     let pool: DatabasePool
 
@@ -72,7 +72,7 @@ final class SearchIndex: Sendable {
                     PRIMARY KEY (sid, seq)) WITHOUT ROWID;
                 CREATE TABLE chunks (
                     sid INTEGER NOT NULL, exchange INTEGER NOT NULL, position INTEGER NOT NULL, direction INTEGER NOT NULL,
-                    length INTEGER NOT NULL, PRIMARY KEY (sid, exchange, position)) WITHOUT ROWID;
+                    PRIMARY KEY (sid, exchange, position)) WITHOUT ROWID;
                 PRAGMA user_version = \(version);
                 """)
     }

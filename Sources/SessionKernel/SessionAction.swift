@@ -4,7 +4,8 @@ package import GatewayCore
 package import NIOCore
 package import SQLAnalysis
 
-/// What the machine wants done. The shell runs actions in order, after the input that returned them is over.
+/// What the machine wants done. The shell runs actions in order, after the input that returned them is over. Large
+/// payloads are boxed, so that an action is cheap to queue.
 package enum SessionAction {
     case sendToClient(ByteBuffer)
     case sendToTarget(ByteBuffer)
@@ -13,23 +14,23 @@ package enum SessionAction {
     case startTargetTLS
 
     /// Verify the proof; answer with `signInAnswered`.
-    case verify(SignInProof)
+    indirect case verify(SignInProof)
     /// Connect to the target; answer with `targetConnected` or `targetClosed`.
     case dial
     /// Append the entry; the number comes back with `durable(through:)`.
-    case record(RecordNumber, EntryDraft)
+    indirect case record(RecordNumber, EntryDraft)
     /// Append bytes of an answer or input to the recording.
     case recordChunk(RecordNumber, of: ExchangeID?, ChunkDirection, ByteBuffer, isRetained: Bool)
 
     /// Analyse the text off the event loop; answer with `analysed`.
     case analyse(ExchangeID, text: [UInt8])
     /// Ask for a verdict that is not known at once; answer with `judged`.
-    case judge(ExchangeID, CommandSubject)
+    indirect case judge(ExchangeID, CommandSubject)
     /// Open an approval; answer with `approvalOpened`, then once with `approvalDecided`.
-    case requestApproval(ExchangeID, ApprovalQuestion)
+    indirect case requestApproval(ExchangeID, ApprovalQuestion)
     case withdrawApproval(ExchangeID)
     /// Ask the target's catalogue; answer with `lookedUp`.
-    case lookUp(LookupRequest)
+    indirect case lookUp(LookupRequest)
 
     /// Send the bytes to the target on a connection of their own; answer with `cancelFinished` when the target closed
     /// it.

@@ -124,8 +124,8 @@ package struct SessionMachine {
     private var decided: Deque<Decided> = []
     private var decidedBytes = 0
     /// When commands came that are decided but not forwarded, for the timings of their outcome.
-    private var received: [ExchangeID: UInt64] = [:]
-    private var open: [ExchangeID: Exchange] = [:]
+    private var received = ExchangeTable<UInt64>()
+    private var open = ExchangeTable<Exchange>()
     private var toClient = ClientQueue()
 
     private var lastRecord: RecordNumber = 0
@@ -931,7 +931,7 @@ package struct SessionMachine {
         case .dialling, .open: break
         }
         if !open.isEmpty { cancelTarget() }
-        for (id, exchange) in open.sorted(by: { $0.key < $1.key }) {
+        for (id, exchange) in open.all {
             settle(id, Outcome(kind: .interrupted, code: refusal?.code), exchange)
         }
         open.removeAll()

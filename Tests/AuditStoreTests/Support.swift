@@ -56,8 +56,9 @@ extension SessionRecorder {
         return try append(draft)
     }
 
+    /// Nil: the recorder keeps it back.
     @discardableResult
-    func answer(_ number: UInt64, _ bytes: [UInt8], retained: Bool = true) throws -> LogPosition {
+    func answer(_ number: UInt64, _ bytes: [UInt8], retained: Bool = true) throws -> LogPosition? {
         try bytes.withUnsafeBytes { try appendChunk(exchange: number, direction: .answer, $0, retained: retained) }
     }
 

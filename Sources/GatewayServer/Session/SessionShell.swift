@@ -25,19 +25,20 @@ final class SessionShell: LedgerWaiter {
     private let loopLedger: LoopLedger
     private(set) var machine: SessionMachine
 
-    private var client: (any Channel)?
-    private var target: (any Channel)?
+    private var client: Outbox
+    private var target = Outbox()
 
     private var pending: Deque<SessionAction> = []
     private var isRunning = false
     private var isReading = false
-    private var mustFlushClient = false
-    private var mustFlushTarget = false
     private var timers: [SessionTimer: Scheduled<Void>] = [:]
 
     /// The session's place in the ledger, once it is signed in.
     private var recorder: SessionRecorder?
     private var positions: Deque<(number: RecordNumber, position: LogPosition)> = []
+    /// The last so many of them are kept back by the recorder and have no place in the log yet.
+    private var unplaced = 0
+    private var durability = Durability.command
     private var ledgerIsBroken = false
     private var changesSchema = false
     private var waitsForSync = false
@@ -61,7 +62,7 @@ final class SessionShell: LedgerWaiter {
         self.services = services
         self.listener = listener
         self.loopLedger = loopLedger
-        self.client = client
+        self.client = Outbox(client)
         self.machine = SessionMachine(dialect: dialect, limits: limits)
     }
 
@@ -93,35 +94,38 @@ final class SessionShell: LedgerWaiter {
 
     /// Gives the ledger what was appended, passes on what became safe meanwhile, and flushes once.
     private func settle() {
-        if waitsForSync, let admitted {
+        if waitsForSync {
             waitsForSync = false
-            if admitted.terms.durability == .relaxed {
-                do throws(GatewayError) {
+            do throws(GatewayError) {
+                if unplaced > 0, let position = try recorder?.flush() { place(position) }
+                if isRelaxed {
                     try services.store.writeNow()
-                } catch {
-                    return ledgerBroke()
+                    return ledgerAdvanced(services.store.progress)
                 }
-                return ledgerAdvanced(services.store.progress)
+            } catch {
+                return ledgerBroke()
             }
             services.store.requestSync()
             // What is only counted (past `responses_max`) makes no record, so no sync will tell of it.
             let progress = services.store.progress
             if let first = positions.first, first.position <= progress.synced { return ledgerAdvanced(progress) }
         }
-        if mustFlushTarget {
-            mustFlushTarget = false
-            target?.flush()
-        }
-        if mustFlushClient {
-            mustFlushClient = false
-            client?.flush()
-        }
+        flushTarget()
+        flushClient()
+    }
+
+    private func flushTarget() {
+        if let (channel, bytes) = target.takeFlush() { channel.writeAndFlush(bytes, promise: nil) }
+    }
+
+    private func flushClient() {
+        if let (channel, bytes) = client.takeFlush() { channel.writeAndFlush(bytes, promise: nil) }
     }
 
     /// The ledger's marks have moved; called on the event loop, once per batch.
     func ledgerAdvanced(_ progress: LogProgress) {
         if progress.failure != nil { return ledgerBroke() }
-        let mark = admitted?.terms.durability == .relaxed ? progress.written : progress.synced
+        let mark = isRelaxed ? progress.written : progress.synced
         var safe: RecordNumber = 0
         while let first = positions.first, first.position <= mark {
             safe = first.number
@@ -134,12 +138,15 @@ final class SessionShell: LedgerWaiter {
         }
     }
 
+    private var isRelaxed: Bool { durability == .relaxed }
+
     var waitsForLedger: Bool { !positions.isEmpty }
 
     private func ledgerBroke() {
         guard !ledgerIsBroken else { return }
         ledgerIsBroken = true
         positions.removeAll()
+        unplaced = 0
         input { $0.ledgerFailed() }
     }
 
@@ -147,12 +154,8 @@ final class SessionShell: LedgerWaiter {
 
     private func run(_ action: SessionAction) {
         switch action {
-        case .sendToClient(let bytes):
-            client?.write(bytes, promise: nil)
-            mustFlushClient = true
-        case .sendToTarget(let bytes):
-            target?.write(bytes, promise: nil)
-            mustFlushTarget = true
+        case .sendToClient(let bytes): client.write(bytes)
+        case .sendToTarget(let bytes): target.write(bytes)
         case .startClientTLS: startClientTLS()
         case .startTargetTLS: startTargetTLS()
         case .verify(let proof): verify(proof)
@@ -174,13 +177,17 @@ final class SessionShell: LedgerWaiter {
         case .lookUp(let request): lookUp(request)
         case .cancelTarget(let bytes): cancelTarget(bytes)
         case .cancelOther(let key): services.sessions.cancel(key)
-        case .readClient(let reads): setReading(client, reads)
-        case .readTarget(let reads): setReading(target, reads)
+        case .readClient(let reads): setReading(client.channel, reads)
+        case .readTarget(let reads): setReading(target.channel, reads)
         case .startTimer(let timer, let seconds): start(timer, seconds)
         case .stopTimer(let timer): timers.removeValue(forKey: timer)?.cancel()
-        case .closeTarget: close(take(\.target))
+        // Each channel is taken out before it is closed: closing may call back at once.
+        case .closeTarget:
+            flushTarget()
+            close(target.take())
         case .closeClient:
-            close(take(\.client))
+            flushClient()
+            close(client.take())
             finish()
         case .poisoned(let text):
             services.logger.error(
@@ -190,15 +197,9 @@ final class SessionShell: LedgerWaiter {
         }
     }
 
-    /// Takes a channel out before it is closed: closing may call back at once.
-    private func take(_ channel: ReferenceWritableKeyPath<SessionShell, (any Channel)?>) -> (any Channel)? {
-        defer { self[keyPath: channel] = nil }
-        return self[keyPath: channel]
-    }
-
+    /// Closes once what was written is flushed.
     private func close(_ channel: (any Channel)?) {
         guard let open = channel else { return }
-        open.flush()
         // A peer that never reads must not keep the channel for ever.
         let overdue = eventLoop.scheduleTask(in: .seconds(5)) { open.close(promise: nil) }
         open.writeAndFlush(ByteBuffer()).whenComplete { _ in
@@ -247,7 +248,7 @@ final class SessionShell: LedgerWaiter {
     ) {
         append(number) { recorder throws(GatewayError) in
             let result = bytes.withUnsafeReadableBytes { raw in
-                Result<LogPosition, GatewayError> { () throws(GatewayError) in
+                Result<LogPosition?, GatewayError> { () throws(GatewayError) in
                     try recorder.appendChunk(
                         exchange: id?.number ?? 0, direction: direction == .answer ? .answer : .input, raw,
                         retained: isRetained)
@@ -257,10 +258,12 @@ final class SessionShell: LedgerWaiter {
         }
     }
 
-    private func append(_ number: RecordNumber, _ body: (SessionRecorder) throws(GatewayError) -> LogPosition) {
+    private func append(_ number: RecordNumber, _ body: (SessionRecorder) throws(GatewayError) -> LogPosition?) {
         guard let recorder, !ledgerIsBroken else { return }
         do throws(GatewayError) {
-            positions.append((number, try body(recorder)))
+            let position = try body(recorder)
+            if let position { place(position) } else { unplaced += 1 }
+            positions.append((number, position ?? .unknown))
             waitsForSync = true
             loopLedger.add(self)
         } catch {
@@ -269,10 +272,16 @@ final class SessionShell: LedgerWaiter {
         }
     }
 
+    /// What the recorder kept back went into the log before `position`.
+    private func place(_ position: LogPosition) {
+        for index in positions.indices.suffix(unplaced) { positions[index].position = position }
+        unplaced = 0
+    }
+
     // MARK: - Sign-in
 
     private func verify(_ proof: SignInProof) {
-        let address = client?.remoteAddress.map(Self.text) ?? "unknown"
+        let address = client.channel?.remoteAddress.map(Self.text) ?? "unknown"
         let (loop, shell, services) = (eventLoop, NIOLoopBound(self, eventLoop: eventLoop), self.services)
         let kind = listener.kind
         Task {
@@ -301,6 +310,7 @@ final class SessionShell: LedgerWaiter {
                 return input { $0.signInRefused(SignInRefused.notRecording.refusal) }
             }
             admitted = session
+            durability = session.terms.durability
             services.sessions.add(SessionHandle(self), session)
             let opening = EntryDraft(.sessionOpen)
             watchLife()
@@ -339,7 +349,7 @@ final class SessionShell: LedgerWaiter {
                         hint: "Try again, or ask its owners."))
             }
         case .success(let channel):
-            target = channel
+            target = Outbox(channel)
             do throws(GatewayError) {
                 let credential = try admitted.credential()
                 input { $0.targetConnected(credential) }
@@ -358,14 +368,13 @@ final class SessionShell: LedgerWaiter {
     }
 
     func targetClosed() {
-        target = nil
+        target = Outbox()
         input { $0.targetClosed() }
     }
 
     private func startClientTLS() {
-        mustFlushClient = false
-        client?.flush()
-        guard let client, let context = listener.tls else { return }
+        flushClient()
+        guard let client = client.channel, let context = listener.tls else { return }
         do {
             try client.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: context), position: .first)
             // The TLS handler keeps this read's end to itself when it brought nothing to decrypt.
@@ -376,9 +385,8 @@ final class SessionShell: LedgerWaiter {
     }
 
     private func startTargetTLS() {
-        mustFlushTarget = false
-        target?.flush()
-        guard let target, let admitted else { return }
+        flushTarget()
+        guard let target = target.channel, let admitted else { return }
         do {
             let handler = try TargetTLSContext.handler(for: admitted.connection)
             try target.pipeline.syncOperations.addHandler(handler, position: .first)
@@ -394,7 +402,7 @@ final class SessionShell: LedgerWaiter {
     }
 
     func targetTLSEstablished() {
-        guard let target else { return }
+        guard let target = target.channel else { return }
         let certificate = try? target.pipeline.syncOperations.nioSSL_peerCertificate()
         let binding = certificate.flatMap { TLSEndpointBinding.hash(of: $0) }
         input { $0.targetTLSEstablished(channelBinding: binding) }
@@ -485,7 +493,8 @@ final class SessionShell: LedgerWaiter {
         for approval in approvals.values { services.approvals.withdraw(approval) }
         approvals.removeAll()
         if let admitted { services.sessions.remove(admitted.context.session) }
-        if recorder != nil {
+        if let recorder {
+            _ = try? recorder.flush()
             services.store.requestSync()
             self.recorder = nil
         }

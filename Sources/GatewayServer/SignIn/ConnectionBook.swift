@@ -60,9 +60,14 @@ final class ConnectionBook: Sendable {
 }
 
 /// Judges by the connection's snapshot; both look-ups are answered on the event loop.
-struct GatewayJudge: CommandJudge {
-    let analyzer: SQLAnalyzer
-    let policy: PolicySnapshot
+final class GatewayJudge: CommandJudge {
+    private let analyzer: SQLAnalyzer
+    private let policy: PolicySnapshot
+
+    init(analyzer: SQLAnalyzer, policy: PolicySnapshot) {
+        self.analyzer = analyzer
+        self.policy = policy
+    }
 
     func cachedAnalysis(of text: [UInt8]) -> SQLAnalysis? {
         analyzer.cached(text)
