@@ -13,9 +13,15 @@ package final class HTTPDocumentFetcher: DocumentFetcher {
         var configuration = HTTPClient.Configuration()
         configuration.redirectConfiguration = .disallow
         configuration.decompression = .disabled
-        configuration.timeout = .init(connect: .milliseconds(milliseconds), read: .milliseconds(milliseconds))
+        let backstop = Self.backstop(milliseconds)
+        configuration.timeout = .init(connect: backstop, read: backstop)
         self.client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
         self.milliseconds = milliseconds
+    }
+
+    /// The client's own limits come later, so that the one below is the one that ends a fetch, in its words.
+    private static func backstop(_ milliseconds: Int64) -> TimeAmount {
+        .milliseconds(milliseconds) + .seconds(2)
     }
 
     /// Closes its connections; must be called before the last reference goes.
@@ -30,7 +36,7 @@ package final class HTTPDocumentFetcher: DocumentFetcher {
             // The client's own deadline ends with the head on some paths; this one also ends a body that drips.
             return try await withThrowingTaskGroup(of: FetchedDocument.self) { group in
                 group.addTask {
-                    try await Self.get(url, limit: limit, client: client, timeout: .milliseconds(milliseconds))
+                    try await Self.get(url, limit: limit, client: client, timeout: Self.backstop(milliseconds))
                 }
                 group.addTask {
                     try await Task.sleep(for: .milliseconds(milliseconds))
@@ -53,17 +59,22 @@ package final class HTTPDocumentFetcher: DocumentFetcher {
     {
         var request = HTTPClientRequest(url: url)
         request.headers.add(name: "Accept", value: "application/json")
+        // Fetches are minutes apart: a connection kept for the next would often be closed just as it is used.
+        request.headers.add(name: "Connection", value: "close")
         let response = try await client.execute(request, timeout: timeout)
         guard response.status.code == 200 else {
             let code: GatewayError.Code =
                 (300..<400).contains(response.status.code) ? .issuerInvalid : .issuerUnavailable
             throw GatewayError(code, "The issuer answered \(response.status.code) instead of 200: \(url)")
         }
+        let tooLong = GatewayError(.issuerInvalid, "The issuer's document is longer than \(limit) bytes: \(url)")
+        // What says itself that it is too long is not waited for.
+        if let length = response.headers.first(name: "content-length").flatMap({ Int($0) }), length > limit {
+            throw tooLong
+        }
         var body: [UInt8] = []
         for try await part in response.body {
-            guard part.readableBytes <= limit - body.count else {
-                throw GatewayError(.issuerInvalid, "The issuer's document is longer than \(limit) bytes: \(url)")
-            }
+            guard part.readableBytes <= limit - body.count else { throw tooLong }
             body.append(contentsOf: part.readableBytesView)
         }
         let field = response.headers[canonicalForm: "cache-control"].joined(separator: ",")

@@ -4,6 +4,9 @@ package import GatewayCore
 package struct KeySet: Sendable {
     /// Most keys read from one set.
     package static let keyLimit = 64
+    /// Most keys tried for one token: keys of different kinds may share an id (RFC 7517 section 4.5), and each costs a
+    /// signature check.
+    package static let candidateLimit = 8
 
     package let keys: [VerificationKey]
 
@@ -28,9 +31,10 @@ package struct KeySet: Sendable {
         self.keys = keys
     }
 
-    /// The keys that go by `keyID`; without one, the only key of a set of one.
+    /// The keys that go by `keyID`, the first `candidateLimit` of them; without an id, the only key of a set of one.
     package func candidates(for keyID: String?) -> [VerificationKey] {
         guard let keyID else { return keys.count == 1 ? keys : [] }
-        return keys.filter { key in key.keyID.map { $0.utf8.elementsEqual(keyID.utf8) } ?? false }
+        let named = keys.lazy.filter { key in key.keyID.map { $0.utf8.elementsEqual(keyID.utf8) } ?? false }
+        return Array(named.prefix(Self.candidateLimit))
     }
 }
