@@ -3,48 +3,26 @@ import AuditStore
 import GatewayCore
 import Identity
 import SessionKernel
-import Synchronization
 
 /// Writes `signin.refused` entries; a flood is counted into one entry a minute (DESIGN section 6).
 final class RefusalLog: Sendable {
-    /// Entries written one by one each minute before the rest are counted.
-    private static let each = 60
-
-    private struct Minute {
-        var number: Int64 = 0
-        var written = 0
-        var counted = 0
-    }
-
     private let store: AuditStore
-    private let minute = Mutex(Minute())
+    /// Entries written one by one each minute before the rest are counted.
+    private let floods = FloodCounter(each: 60)
 
     init(store: AuditStore) {
         self.store = store
     }
 
     func write(_ refused: SignInRefused, proof: SignInProof, kind: String, clientAddress: String, at now: Timestamp) {
-        let (isSingle, flood) = minute.withLock { minute -> (Bool, Int) in
-            let number = now.microseconds / 60_000_000
-            var flood = 0
-            if number != minute.number {
-                flood = minute.counted
-                minute = Minute(number: number)
-            }
-            if minute.written < Self.each {
-                minute.written += 1
-                return (true, flood)
-            }
-            minute.counted += 1
-            return (false, flood)
-        }
-        if flood > 0 {
+        let decision = floods.take(at: now)
+        if decision.flood > 0 {
             var draft = EntryDraft(.signinRefused)
             draft.reasonCode = "flood"
-            draft.measures = [Measure("refused", flood)]
+            draft.measures = [Measure("refused", decision.flood)]
             append(draft)
         }
-        guard isSingle else { return }
+        guard decision.isSingle else { return }
         var draft = EntryDraft(.signinRefused)
         draft.reasonCode = refused.code
         draft.clientAddress = clientAddress
