@@ -22,6 +22,8 @@ final class Catalogue {
     private var connection: EventLoopFuture<NIOLoopBound<CatalogueConnection>>?
     private var known = Known()
     private var epoch = 0
+    /// Number of the connection opened last.
+    private var generation = 0
 
     init(eventLoop: any EventLoop, connect: @escaping () -> EventLoopFuture<NIOLoopBound<CatalogueConnection>>) {
         self.eventLoop = eventLoop
@@ -34,6 +36,7 @@ final class Catalogue {
         epoch += 1
     }
 
+    /// Gives up the connection and every question on it; the next question opens another.
     func close() {
         connection?.assumeIsolated().whenSuccess { $0.value.close() }
         connection = nil
@@ -195,10 +198,14 @@ final class Catalogue {
         if let connection { return connection }
         let future = connect()
         connection = future
+        generation += 1
+        let mine = generation
+        // What became of a connection given up is no matter of the one after it.
+        let isOver = { if self.generation == mine { self.connection = nil } }
         future.assumeIsolated().whenComplete { result in
             switch result {
-            case .failure: self.connection = nil
-            case .success(let connection): connection.value.whenClosed { self.connection = nil }
+            case .failure: isOver()
+            case .success(let connection): connection.value.whenClosed(isOver)
             }
         }
         return future

@@ -1,14 +1,30 @@
 import AuditLedger
 import DataMasking
-import GatewayConfiguration
-import GatewayCore
-import NIOCore
+package import GatewayConfiguration
+package import NIOCore
 import PostgresDialect
-import SessionKernel
+package import SessionKernel
 import Synchronization
 
+/// The database that a catalogue is of, and how to reach it.
+package struct CatalogueSource: Sendable {
+    package var connection: ConnectionConfiguration
+    package var terms: SessionTerms
+    /// The target's credential, resolved for one dial only (P7).
+    package var credential: @Sendable () throws -> TargetCredential
+
+    package init(
+        connection: ConnectionConfiguration, terms: SessionTerms,
+        credential: @escaping @Sendable () throws -> TargetCredential
+    ) {
+        self.connection = connection
+        self.terms = terms
+        self.credential = credential
+    }
+}
+
 /// The catalogues of all targets: one per event loop, connection and database, so that a question costs no hop.
-final class CatalogueService: Sendable {
+package final class CatalogueService: Sendable {
     private struct Key: Hashable {
         var loop: ObjectIdentifier
         var connection: String
@@ -21,29 +37,58 @@ final class CatalogueService: Sendable {
     }
 
     private let catalogues = Mutex<[Key: Kept]>([:])
+    private let limit: TimeAmount
 
-    /// On the session's event loop.
-    func answer(_ request: LookupRequest, for session: AdmittedSession, on eventLoop: any EventLoop) -> EventLoopFuture<
-        LookupAnswer
-    > {
+    /// `limit` is how long a question may take, signing in included, before it counts as not answered.
+    package init(limit: TimeAmount = .seconds(10)) {
+        self.limit = limit
+    }
+
+    func answer(
+        _ request: LookupRequest, for session: AdmittedSession, on eventLoop: any EventLoop
+    ) -> EventLoopFuture<LookupAnswer> {
+        answer(
+            request,
+            of: CatalogueSource(
+                connection: session.connection, terms: session.terms, credential: session.credential),
+            on: eventLoop)
+    }
+
+    /// Call it on `eventLoop`. Never fails: what cannot be answered in time is answered with nil, which the masks take
+    /// as unknown.
+    package func answer(
+        _ request: LookupRequest, of source: CatalogueSource, on eventLoop: any EventLoop
+    ) -> EventLoopFuture<LookupAnswer> {
         let key = Key(
-            loop: ObjectIdentifier(eventLoop), connection: session.connection.name, database: session.terms.database)
-        let catalogue = catalogues.withLock { catalogues in
+            loop: ObjectIdentifier(eventLoop), connection: source.connection.name, database: source.terms.database)
+        let limit = self.limit
+        let bound = catalogues.withLock { catalogues in
             if let kept = catalogues[key] { return kept.catalogue }
             let catalogue = NIOLoopBound(
-                Catalogue(eventLoop: eventLoop) { Self.connect(session, on: eventLoop) }, eventLoop: eventLoop)
+                Catalogue(eventLoop: eventLoop) { Self.connect(source, within: limit, on: eventLoop) },
+                eventLoop: eventLoop)
             catalogues[key] = Kept(loop: eventLoop, catalogue: catalogue)
             return catalogue
         }
-        return catalogue.value.answer(request)
+        let promise = eventLoop.makePromise(of: LookupAnswer.self)
+        // Whoever does not answer this question will not answer the next: it gets a connection of its own.
+        let overdue = eventLoop.scheduleTask(in: limit) {
+            promise.succeed(LookupAnswer(columns: nil))
+            bound.value.close()
+        }
+        bound.value.answer(request).whenComplete { result in
+            overdue.cancel()
+            promise.succeed((try? result.get()) ?? LookupAnswer(columns: nil))
+        }
+        return promise.futureResult
     }
 
     /// The schema behind `connection` has changed or may have: everything known of it is forgotten.
-    func void(connection: String) {
+    package func void(connection: String) {
         for kept in all(of: connection) { kept.loop.execute { kept.catalogue.value.void() } }
     }
 
-    func closeAll() {
+    package func closeAll() {
         for kept in all(of: nil) { kept.loop.execute { kept.catalogue.value.close() } }
     }
 
@@ -51,21 +96,28 @@ final class CatalogueService: Sendable {
         catalogues.withLock { $0.filter { connection == nil || $0.key.connection == connection }.map(\.value) }
     }
 
-    private static func connect(_ session: AdmittedSession, on eventLoop: any EventLoop) -> EventLoopFuture<
-        NIOLoopBound<CatalogueConnection>
-    > {
+    private static func connect(
+        _ source: CatalogueSource, within limit: TimeAmount, on eventLoop: any EventLoop
+    ) -> EventLoopFuture<NIOLoopBound<CatalogueConnection>> {
         let ready = eventLoop.makePromise(of: NIOLoopBound<CatalogueConnection>.self)
         let bound = NIOLoopBound(ready, eventLoop: eventLoop)
-        TargetDialer.connect(session.connection, on: eventLoop) { channel in
+        TargetDialer.connect(source.connection, on: eventLoop) { channel in
             channel.eventLoop.makeCompletedFuture {
                 var dialect = PostgresDialect(offersTLS: false, acceptsClearText: true, limits: SessionLimits())
-                dialect.signedIn(session.terms)
+                dialect.signedIn(source.terms)
                 let connection = CatalogueConnection(
-                    dialect: dialect, ready: bound.value, credential: session.credential,
-                    tls: { try TargetTLSContext.handler(for: session.connection) })
+                    dialect: dialect, ready: bound.value, credential: source.credential,
+                    tls: { try TargetTLSContext.handler(for: source.connection) })
                 try channel.pipeline.syncOperations.addHandler(connection)
             }
-        }.whenFailure { ready.fail($0) }
+        }.whenComplete { result in
+            switch result {
+            case .failure(let error): ready.fail(error)
+            case .success(let channel):
+                let overdue = eventLoop.scheduleTask(in: limit) { channel.close(promise: nil) }
+                ready.futureResult.whenComplete { _ in overdue.cancel() }
+            }
+        }
         return ready.futureResult
     }
 }
