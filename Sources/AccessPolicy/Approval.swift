@@ -72,11 +72,13 @@ package struct Approval: Sendable, Hashable {
     }
 
     /// Adds one person's yes; with enough of them the approval is granted.
-    package mutating func approve(by identity: VerifiedIdentity, now: Timestamp) throws(ApprovalError) {
+    package mutating func approve(by identity: VerifiedIdentity, reason: String? = nil, now: Timestamp)
+        throws(ApprovalError)
+    {
         try open(now)
         try admit(identity, now)
         guard !approvals.contains(where: { $0.by == identity.principal }) else { throw .alreadyApproved }
-        approvals.append(Decision(by: identity.principal, at: now))
+        approvals.append(Decision(by: identity.principal, at: now, reason: reason))
         if approvals.count >= max(1, request.terms.count) {
             state = .approved
             settled = now

@@ -60,10 +60,12 @@ package final class ApprovalDesk: Sendable {
     }
 
     @discardableResult
-    package func approve(_ id: RecordID, by identity: VerifiedIdentity, now: Timestamp) throws(ApprovalError)
-        -> Approval
-    {
-        try change(id) { approval throws(ApprovalError) in try approval.approve(by: identity, now: now) }
+    package func approve(
+        _ id: RecordID, by identity: VerifiedIdentity, reason: String? = nil, now: Timestamp
+    ) throws(ApprovalError) -> Approval {
+        try change(id) { approval throws(ApprovalError) in
+            try approval.approve(by: identity, reason: reason, now: now)
+        }
     }
 
     @discardableResult

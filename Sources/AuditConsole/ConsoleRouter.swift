@@ -5,7 +5,8 @@ import Identity
 enum ConsoleRouter {
     static func make(_ services: ConsoleServices) -> Router<ConsoleContext> {
         let router = Router(context: ConsoleContext.self, options: .autoGenerateHeadEndpoints)
-        router.add(middleware: ErrorAnswers())
+        let allowed = AllowedMethods()
+        router.add(middleware: ErrorAnswers(allowed: allowed))
         let refusals = RefusedCalls()
 
         HealthRoutes(services: services).add(to: router)
@@ -20,12 +21,14 @@ enum ConsoleRouter {
         ConnectionRoutes(services: services).add(to: api)
         TicketRoutes(services: services).add(to: api)
         LockRoutes(services: services).add(to: api)
+        ExportRoutes(services: services).add(to: api)
 
         let decisions = router.group("api/v1")
             .add(
                 middleware: BearerAuthentication(
                     services: services, audience: TokenVerifier.approvalAudience, refusals: refusals))
         ApprovalRoutes(services: services).addDecisions(to: decisions)
+        allowed.learn(from: router)
         return router
     }
 }

@@ -42,7 +42,8 @@ package struct ConsoleServices: Sendable {
     /// Writes the release's entry, then lifts the lock; false when none of that id stands.
     package var releaseLock: @Sendable (RecordID, Principal) async throws -> Bool
     package var approvals: @Sendable () -> [Approval]
-    package var approve: @Sendable (RecordID, VerifiedIdentity) async throws -> Approval
+    /// Takes the approval, who decides, and why.
+    package var approve: @Sendable (RecordID, VerifiedIdentity, String?) async throws -> Approval
     package var deny: @Sendable (RecordID, VerifiedIdentity, String?) async throws -> Approval
     /// Ends an open session; false when there is none of that id.
     package var endSession: @Sendable (RecordID, String) -> Bool
@@ -54,7 +55,7 @@ package struct ConsoleServices: Sendable {
         setLock: @escaping @Sendable (Lock.Target, String, Principal) async throws -> Lock,
         releaseLock: @escaping @Sendable (RecordID, Principal) async throws -> Bool,
         approvals: @escaping @Sendable () -> [Approval],
-        approve: @escaping @Sendable (RecordID, VerifiedIdentity) async throws -> Approval,
+        approve: @escaping @Sendable (RecordID, VerifiedIdentity, String?) async throws -> Approval,
         deny: @escaping @Sendable (RecordID, VerifiedIdentity, String?) async throws -> Approval,
         endSession: @escaping @Sendable (RecordID, String) -> Bool
     ) {

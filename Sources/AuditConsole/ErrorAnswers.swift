@@ -4,6 +4,8 @@ import Logging
 
 /// Outermost: every error becomes problem+json, every answer says that it is not to be kept or sniffed.
 struct ErrorAnswers: RouterMiddleware {
+    let allowed: AllowedMethods
+
     func handle(
         _ request: Request, context: ConsoleContext, next: (Request, ConsoleContext) async throws -> Response
     ) async throws -> Response {
@@ -13,7 +15,7 @@ struct ErrorAnswers: RouterMiddleware {
         } catch let problem as Problem {
             response = problem.response
         } catch let error as any HTTPResponseError {
-            response = Self.problem(for: error.status).response
+            response = problem(for: error.status, path: request.uri.path).response
         } catch let error as GatewayError {
             context.logger.error(
                 "console request failed", metadata: ["code": "\(error.code)", "message": "\(error.message)"])
@@ -28,11 +30,15 @@ struct ErrorAnswers: RouterMiddleware {
         return response
     }
 
-    private static func problem(for status: HTTPResponse.Status) -> Problem {
+    private func problem(for status: HTTPResponse.Status, path: String) -> Problem {
         switch status.code {
-        case 404: .notFound
-        case 413: Problem(status, "too_large", "The body is too large.")
-        default: Problem(status, "bad_request", status.reasonPhrase)
+        case 404:
+            // Thrown by the router itself: no route of this method and path.
+            Problem.notAllowed(allowed.methods(of: path)) ?? .notFound
+        case 413:
+            Problem(status, "too_large", "The body is too large.")
+        default:
+            Problem(status, "bad_request", status.reasonPhrase)
         }
     }
 }

@@ -8,6 +8,8 @@ package struct Problem: Error, Sendable {
     /// A stable short word to switch on; also the end of `type`.
     package var code: String
     package var detail: String
+    /// For 405: what the path takes.
+    private var allow: [String] = []
 
     package init(_ status: HTTPResponse.Status, _ code: String, _ detail: String) {
         self.status = status
@@ -19,6 +21,15 @@ package struct Problem: Error, Sendable {
         .notFound, "not_found", "There is nothing here; /api/openapi.json lists what there is.")
     /// For what does not exist and for what is not for the caller: the two look alike.
     static let noSession = Problem(.notFound, "not_found", "There is no such session, or it is not yours.")
+
+    /// For a path that takes `methods` and no other; nil when it takes none.
+    static func notAllowed(_ methods: [String]) -> Problem? {
+        guard !methods.isEmpty else { return nil }
+        let list = methods.joined(separator: ", ")
+        var problem = Problem(.methodNotAllowed, "method_not_allowed", "This path takes \(list) only.")
+        problem.allow = methods
+        return problem
+    }
 
     static func badRequest(_ detail: String) -> Problem {
         Problem(.badRequest, "bad_request", detail)
@@ -42,6 +53,7 @@ package struct Problem: Error, Sendable {
             detail: detail)
         var response = ConsoleJSON.response(body, status: status)
         response.headers[.contentType] = "application/problem+json"
+        if !allow.isEmpty { response.headers[.allow] = allow.joined(separator: ", ") }
         if status == .unauthorized { response.headers[.wwwAuthenticate] = "Bearer realm=\"sallyport\"" }
         return response
     }

@@ -92,12 +92,12 @@ package final class ApprovalService: Sendable {
     }
 
     /// One person's yes. It is tried on a copy first, so that what would be refused writes no entry.
-    package func approve(_ id: RecordID, by identity: VerifiedIdentity) async throws -> Approval {
+    package func approve(_ id: RecordID, by identity: VerifiedIdentity, reason: String?) async throws -> Approval {
         let now = Timestamp.wall()
         guard var approval = desk.approval(id) else { throw ApprovalError.unknown }
-        try approval.approve(by: identity, now: now)
-        try await record(.approvalApproved, approval, by: identity.principal, reason: nil)
-        return try desk.approve(id, by: identity, now: Timestamp.wall())
+        try approval.approve(by: identity, reason: reason, now: now)
+        try await record(.approvalApproved, approval, by: identity.principal, reason: reason)
+        return try desk.approve(id, by: identity, reason: reason, now: Timestamp.wall())
     }
 
     package func deny(_ id: RecordID, by identity: VerifiedIdentity, reason: String?) async throws -> Approval {

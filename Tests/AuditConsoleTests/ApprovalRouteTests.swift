@@ -29,6 +29,25 @@ import Testing
         }
     }
 
+    @Test func approvingMayTellAReasonThatTheListShows() async throws {
+        try await TestConsole.with { console in
+            let id = try console.hold(by: TestConsole.ada)
+            let token = console.token("dana", ["dba"], audience: TokenVerifier.approvalAudience)
+            let long = String(repeating: "x", count: 513)
+            for body in [#"{"reason":7}"#, #"{"reason":"\#(long)"}"#, #"{"because":"x"}"#, #"["reason"]"#] {
+                let answer = try await console.post("/api/v1/approvals/\(id)/approve", token, body)
+                #expect(answer.status == 400, "\(body)")
+            }
+            #expect(console.desk.approval(id)?.state == .pending)
+            let done = try await console.post("/api/v1/approvals/\(id)/approve", token, #"{"reason":"ticket 7"}"#)
+            #expect(done.status == 200)
+            let listed = try await console.get("/api/v1/approvals", console.token("eve", ["security"]))
+            let decision = (listed.items.first?["approvals"] as? [[String: Any]])?.first
+            #expect(decision?["reason"] as? String == "ticket 7")
+            #expect((decision?["by"] as? [String: Any])?["subject"] as? String == "dana")
+        }
+    }
+
     /// Who, with which groups, for which door, as which agent; and the status of the refusal.
     static let refused: [(subject: String, groups: [String], audience: String, agent: String?, status: Int)] = [
         ("ada", ["dba"], "sallyport:approve", nil, 403),

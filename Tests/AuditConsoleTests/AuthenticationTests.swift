@@ -15,7 +15,7 @@ import Testing
         ("POST", "/api/v1/approvals/x/approve"), ("POST", "/api/v1/approvals/x/deny"), ("GET", "/api/v1/connections"),
         ("GET", "/api/v1/tickets"),
         ("POST", "/api/v1/tickets"), ("DELETE", "/api/v1/tickets/x"), ("GET", "/api/v1/locks"),
-        ("POST", "/api/v1/locks"), ("DELETE", "/api/v1/locks/x"),
+        ("POST", "/api/v1/locks"), ("DELETE", "/api/v1/locks/x"), ("POST", "/api/v1/exports"),
     ]
 
     @Test func everyEndpointAsksForAToken() async throws {

@@ -97,7 +97,7 @@ final class TestConsole: Sendable {
             },
             releaseLock: { id, _ in self.locks.remove(id) != nil },
             approvals: { self.desk.list() },
-            approve: { try self.desk.approve($0, by: $1, now: .wall()) },
+            approve: { try self.desk.approve($0, by: $1, reason: $2, now: .wall()) },
             deny: { try self.desk.deny($0, by: $1, reason: $2, now: .wall()) },
             endSession: { id, _ in
                 self.ended.withLock { $0.append(id) }

@@ -94,4 +94,29 @@ import Testing
         for _ in 0..<TicketStore.limitPerPrincipal { _ = try store.issue(for: identity) }
         #expect(await code { _ = try store.issue(for: identity) } == "mint.invalid")
     }
+
+    @Test func aUsedTicketCanStillBeRevokedForItsSession() async throws {
+        let clock = Mutex(at(0))
+        let store = TicketStore(now: { clock.withLock { $0 } })
+        let identity = VerifiedIdentity(principal: alice, agent: AgentContext(), expires: at(10_000))
+        let told = Mutex<[RecordID]>([])
+        store.onRevocation { ticket in told.withLock { $0.append(ticket.id) } }
+        let once = try store.issue(for: identity, use: .once)
+        _ = try store.redeem(once.secret)
+        #expect(store.list().isEmpty && store.ticket(once.ticket.id) == once.ticket)
+        #expect(!store.isRevoked(once.ticket.id))
+        #expect(store.revoke(once.ticket.id) == once.ticket)
+        #expect(told.withLock { $0 } == [once.ticket.id] && store.isRevoked(once.ticket.id))
+        #expect(store.revoke(once.ticket.id) == nil && told.withLock { $0.count } == 1)
+        #expect(await code { _ = try store.redeem(once.secret) } == "ticket.refused")
+        // What is revoked is not remembered for ever.
+        clock.withLock { $0 = self.at(601) }
+        store.revoke(try store.issue(for: identity).ticket.id)
+        #expect(!store.isRevoked(once.ticket.id))
+        // Spent tickets fill nothing: they make room for new ones.
+        for _ in 0..<2 * TicketStore.limitPerPrincipal {
+            _ = try store.redeem(store.issue(for: identity, use: .once).secret)
+        }
+        #expect(store.list().isEmpty)
+    }
 }

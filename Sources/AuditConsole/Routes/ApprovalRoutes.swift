@@ -45,7 +45,8 @@ struct ApprovalRoutes {
             let caller = try Self.person(context)
             let members = try await request.members()
             try members.allowOnly(["reason"])
-            return try await Self.decide { try await services.approve(context.recordID(), caller.identity) }
+            let reason = try members.text("reason")
+            return try await Self.decide { try await services.approve(context.recordID(), caller.identity, reason) }
         }
         group.post("approvals/{id}/deny") { request, context in
             let caller = try Self.person(context)

@@ -9,7 +9,10 @@ import Synchronization
 package final class SessionRegistry: Sendable {
     private struct Entry {
         var handle: SessionHandle
-        var identity: VerifiedIdentity
+        var principal: Principal
+        /// With what the client claimed: a lock may name that, too.
+        var agent: AgentContext
+        var ticket: RecordID?
         var connection: String
         var secret: [UInt8]
         var processID: Int32
@@ -46,12 +49,15 @@ package final class SessionRegistry: Sendable {
         let key = session.terms.cancelKey
         let isDraining = state.withLock { state in
             state.sessions[session.context.session] = Entry(
-                handle: handle, identity: session.identity, connection: session.connection.name, secret: key.secret,
+                handle: handle, principal: session.identity.principal, agent: session.context.agent,
+                ticket: session.ticket, connection: session.connection.name, secret: key.secret,
                 processID: key.processID)
             state.byProcessID[key.processID] = session.context.session
             return state.isDraining
         }
-        if isDraining { handle.order(.abort(.shutdown, Self.shutdown)) }
+        if isDraining { return handle.order(.abort(.shutdown, Self.shutdown)) }
+        // From here on it is found by who ends sessions; what came before is asked for.
+        if let objection = session.objection() { handle.order(.abort(.locked, objection)) }
     }
 
     func remove(_ id: RecordID) {
@@ -75,12 +81,17 @@ package final class SessionRegistry: Sendable {
     /// Ends every session that `lock` names.
     func end(matching lock: Lock, registry locks: LockRegistry) {
         let matching = state.withLock { state in
-            state.sessions.values.filter { locks.match($0.identity, connection: $0.connection) != nil }
+            state.sessions.values.filter {
+                locks.match($0.principal, agent: $0.agent, connection: $0.connection) != nil
+            }
         }
-        for entry in matching {
-            entry.handle.order(
-                .abort(.locked, Refusal(code: "28000", message: "This session was locked: \(lock.reason)")))
-        }
+        for entry in matching { entry.handle.order(.abort(.locked, SignInRefused.locked(lock.reason))) }
+    }
+
+    /// Ends every session that was signed in by this ticket.
+    func end(ticket: RecordID) {
+        let matching = state.withLock { $0.sessions.values.filter { $0.ticket == ticket } }
+        for entry in matching { entry.handle.order(.abort(.locked, SignInRefused.ticketRevoked)) }
     }
 
     /// Ends the session; false when there is none.

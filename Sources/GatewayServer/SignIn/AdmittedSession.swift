@@ -15,6 +15,11 @@ struct AdmittedSession: Sendable {
     var judge: any CommandJudge
     var life: SessionLife
     var since: Timestamp
+    /// The ticket that opened it; revoking that ends it.
+    var ticket: RecordID?
+    /// Why it must end though it was admitted: a lock or a revocation that came while it was being opened, too early to
+    /// find it among the open ones. Asked once it is there.
+    var objection: @Sendable () -> Refusal?
     /// Resolves the target's credential, late and for one dial only (P7).
     var credential: @Sendable () throws(GatewayError) -> TargetCredential
 }
@@ -33,6 +38,14 @@ struct SignInRefused: Error {
         self.refusal = Refusal(code: sqlState, message: message, hint: hint)
         self.claimed = claimed
     }
+
+    static func locked(_ reason: String) -> Refusal {
+        Refusal(code: "28000", message: "This session was locked: \(reason)")
+    }
+
+    static let ticketRevoked = Refusal(
+        code: "28000", message: "This session was ended: its ticket was revoked.",
+        hint: "Sign in with a token, or exchange one for a new ticket.")
 
     static let notRecording = SignInRefused(
         "not_recording", "The gateway cannot record now, so it admits no session.",

@@ -30,6 +30,7 @@ final class SignInService: Sendable {
         self.store = store
         self.refusals = RefusalLog(store: store)
         self.limit = maximumSessions
+        tickets.onRevocation { sessions.end(ticket: $0.id) }
     }
 
     func admit(_ proof: SignInProof, kind: String, clientAddress: String) async -> Result<
@@ -53,7 +54,7 @@ final class SignInService: Sendable {
                 "too_many_sessions", "The gateway has as many sessions as it takes.", hint: "Try again later.",
                 sqlState: "53300")
         }
-        let identity = try await identify(proof)
+        let (identity, ticket) = try await identify(proof)
         let entry: ConnectionBook.Entry
         do throws(GatewayError) {
             entry = try AccessDecision.authorize(identity.principal, connection: proof.connection) { name in
@@ -92,24 +93,32 @@ final class SignInService: Sendable {
         let credential = connection.credential
         return AdmittedSession(
             context: context, terms: terms, identity: identity, connection: connection, judge: entry.judge,
-            life: book.life, since: now
+            life: book.life, since: now, ticket: ticket,
+            objection: { [locks, tickets] in
+                if let ticket, tickets.isRevoked(ticket) { return SignInRefused.ticketRevoked }
+                return locks.match(identity.principal, agent: agent, connection: connection.name)
+                    .map { SignInRefused.locked($0.reason) }
+            }
         ) { () throws(GatewayError) -> TargetCredential in
             let secret = try credential.password?.resolve()
             return TargetCredential(username: credential.username, password: secret.map { $0.withBytes { Array($0) } })
         }
     }
 
-    private func identify(_ proof: SignInProof) async throws(SignInRefused) -> VerifiedIdentity {
+    private func identify(
+        _ proof: SignInProof
+    ) async throws(SignInRefused) -> (identity: VerifiedIdentity, ticket: RecordID?) {
         let token = String(decoding: proof.token, as: UTF8.self)
         if TicketStore.isTicket(token) {
             do throws(GatewayError) {
-                return try tickets.redeem(token).identity
+                let redeemed = try tickets.redeem(token)
+                return (redeemed.identity, redeemed.id)
             } catch {
                 throw SignInRefused(error.code.description, error.message, sqlState: "28P01")
             }
         }
         switch await verifier.check(token) {
-        case .accepted(let identity): return identity
+        case .accepted(let identity): return (identity, nil)
         case .refused(let error, let claimed):
             throw SignInRefused(
                 error.code.description, error.message,

@@ -30,6 +30,12 @@ struct Approvals: AsyncParsableCommand {
         Output.line(
             "  \(approval.approvals.count) of \(approval.count) by "
                 + Output.safe(approval.groups.joined(separator: ", ")) + ", until \(approval.expires)")
+        for (decision, word) in approval.approvals.map({ ($0, "approved") })
+            + (approval.denial.map { [($0, "denied")] } ?? [])
+        {
+            let reason = decision.reason.map { ": " + $0 } ?? ""
+            Output.line("  \(word) by " + Output.safe(decision.by.label + reason))
+        }
         if approval.state == "pending" { Output.line("  approve with: sallyport approve \(approval.id)") }
     }
 }

@@ -3,6 +3,7 @@ import AuditConsole
 import AuditStore
 import GatewayConfiguration
 import GatewayCore
+import Identity
 
 struct Audit: AsyncParsableCommand {
     static let configuration = CommandConfiguration(abstract: "Work on the whole record.", subcommands: [Export.self])
@@ -11,10 +12,10 @@ struct Audit: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Write the record, content included, as JSON lines: one entry a line, in the order of the log.",
             discussion:
-                "Reads the data folder, also while the gateway runs. Whoever can do that can read everything recorded.")
+                "Reads the data folder, also while the gateway runs. Whoever can do that can read everything recorded. The export is itself recorded first: by the running gateway's API, else in the folder. --json is the only form there is."
+        )
 
-        @OptionGroup var file: ConfigOption
-        @Flag(name: .long, help: "JSON lines; the only form there is.") var json = false
+        @OptionGroup var source: SourceOptions
         @Option(help: "Only this session.") var session: String?
 
         func run() async throws {
@@ -24,7 +25,17 @@ struct Audit: AsyncParsableCommand {
                 }
                 return id
             }
-            let trail = try LocalTrail.open(try file.load())
+            let configuration = try source.file.load()
+            try await Source.read(source) { source in
+                switch source {
+                case .api(let client):
+                    try await client.post(
+                        "/api/v1/exports", wanted.map { ["session": .string($0.description)] } ?? [:])
+                case .folder(let configuration):
+                    try await FolderView.record("export", of: wanted, in: configuration)
+                }
+            }
+            let trail = try LocalTrail.open(configuration)
             do {
                 try await trail.catchUp()
                 try trail.archive.export(session: wanted) { Output.bytes($0) }

@@ -37,11 +37,11 @@ struct Replay: AsyncParsableCommand {
     }
 
     private static func read(_ session: RecordID, _ configuration: Configuration) async throws -> RecordingView {
+        try await FolderView.record("recording", of: session, in: configuration)
         let trail = try LocalTrail.open(configuration)
         guard let view = try await trail.session(session) else {
             throw CommandFailure("There is no session \(session) in \(configuration.data).")
         }
-        LocalTrail.noteUnrecordedView()
         var recording = RecordingView(session: view, exchanges: [])
         var cursor: Timeline.Cursor? = .start
         while let from = cursor {

@@ -24,7 +24,7 @@ extension ConsoleServices {
             setLock: { try await gateway.locks.set($0, reason: $1, by: $2) },
             releaseLock: { try await gateway.locks.release($0, by: $1) },
             approvals: { gateway.approvals.list(nil) },
-            approve: { try await gateway.approvals.approve($0, by: $1) },
+            approve: { try await gateway.approvals.approve($0, by: $1, reason: $2) },
             deny: { try await gateway.approvals.deny($0, by: $1, reason: $2) },
             endSession: { gateway.sessions.end($0, why: $1) })
     }

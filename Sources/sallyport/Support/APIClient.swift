@@ -54,6 +54,11 @@ struct APIClient {
         try decode(try await send("POST", path, JSONValue.object(members)), as: type)
     }
 
+    /// For what answers with no content.
+    func post(_ path: String, _ members: [String: JSONValue]) async throws {
+        _ = try await send("POST", path, JSONValue.object(members))
+    }
+
     func delete(_ path: String) async throws {
         _ = try await send("DELETE", path)
     }

@@ -23,12 +23,6 @@ enum LocalTrail {
         }
     }
 
-    /// Only the running gateway can write an entry.
-    static func noteUnrecordedView() {
-        Output.note(
-            "note: the gateway's API was not asked, so the data folder is read directly and this view is not recorded.")
-    }
-
     private static func decode(kind: String, answer: [UInt8]) -> AnswerView? {
         guard kind == "postgres" else { return nil }
         let recorded = RecordedAnswer.decode(answer)
