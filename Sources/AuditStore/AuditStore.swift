@@ -37,6 +37,7 @@ package final class AuditStore: Sendable {
     private let now: @Sendable () -> Timestamp
     private let gateway: Mutex<SessionRecorder>
     private let filer: Filer?
+    private let followers: Mutex<[any LogFollower]> = Mutex([])
 
     /// Opens the data folder, made when absent: checks the log, cuts a torn end, seals sessions that a crash left open.
     ///
@@ -72,8 +73,7 @@ package final class AuditStore: Sendable {
         do throws(StorageFailure) {
             let keys = try storage.open(KeyStore.path, create: false)
             writer = try LogWriter(
-                storage: storage, segmentSize: UInt64(max(options.segmentSize, 4096)), number: recovered.nextSegment,
-                position: recovered.end, keyFile: keys, keySlots: recovered.keySlots)
+                storage: storage, segmentSize: UInt64(max(options.segmentSize, 4096)), after: recovered, keyFile: keys)
         } catch {
             throw GatewayError(
                 error.isDiskFull ? .diskFull : .logFailed, "The audit log could not be started: \(error.call) failed.",
@@ -85,11 +85,14 @@ package final class AuditStore: Sendable {
         self.filer = filer
         for orphan in orphans { try sealOrphan(orphan) }
         try writer.start()
-        if let filer {
-            _ = observe { filer.advance(to: $0.synced) }
-            try filer.start()
-        }
+        if let filer { try follow(filer) }
         if !orphans.isEmpty { writer.requestSync() }
+    }
+
+    private func follow(_ follower: any LogFollower) throws(GatewayError) {
+        followers.withLock { $0.append(follower) }
+        _ = observe { follower.advance(to: $0.synced) }
+        try follower.start()
     }
 
     private func sealOrphan(_ orphan: OpenSession) throws(GatewayError) {
@@ -203,7 +206,8 @@ package final class AuditStore: Sendable {
     /// Syncs what was appended, ends the threads; every later append throws. Blocks until done.
     package func close() {
         writer.close()
-        filer?.close(at: progress.synced)
+        let end = progress.synced
+        for follower in followers.withLock({ $0 }) { follower.close(at: end) }
         storage.unlock()
     }
 }

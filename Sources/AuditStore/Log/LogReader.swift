@@ -16,6 +16,8 @@ struct SegmentReader {
     let path: String
     let number: UInt64
     let first: UInt64
+    /// The ledger's index of the first leaf in here.
+    let firstLeaf: UInt64
     private(set) var position: UInt64
     private let fileSize: UInt64
     private var window: [UInt8] = []
@@ -31,6 +33,7 @@ struct SegmentReader {
         self.path = path
         number = decoded.number
         first = decoded.first
+        firstLeaf = decoded.firstLeaf
         position = decoded.first
     }
 

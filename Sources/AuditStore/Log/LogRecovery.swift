@@ -5,6 +5,8 @@ import GatewayCore
 struct LogRecovery {
     /// Where the log ends; all before it is synced.
     var end: UInt64
+    /// Leaves in the log: the ledger's index of the next one.
+    var leaves: UInt64
     var nextSegment: UInt64
     var keySlots: UInt64
 
@@ -45,15 +47,14 @@ struct LogRecovery {
     ) throws(StorageFailure) -> Result<LogRecovery, GatewayError> {
         let filed = try storage.list("recordings").compactMap(SegmentHeader.number).max() ?? 0
         let numbers = try storage.list("wal").compactMap(SegmentHeader.number).sorted()
-        var recovery = LogRecovery(end: 0, nextSegment: filed + 1, keySlots: keySlots)
+        var recovery = LogRecovery(end: 0, leaves: 0, nextSegment: filed + 1, keySlots: keySlots)
         if filed > 0 {
             // The last filed segment tells where the log goes on.
             let path = "recordings/" + SegmentHeader.name(filed)
             guard var reader = try SegmentReader(storage.open(path, create: false), path: path) else {
                 return .failure(damage(path, 0))
             }
-            while try reader.next() != nil {}
-            recovery.end = reader.position
+            try recovery.walk(&reader)
         }
         // A crash between the two ends of a move leaves a second name.
         for number in numbers where number <= filed { try storage.remove("wal/" + SegmentHeader.name(number)) }
@@ -69,10 +70,11 @@ struct LogRecovery {
                 if isBegun || isProven { return .failure(damage(path, 0)) }
                 break
             }
-            guard reader.number == number, reader.first == recovery.end else { return .failure(damage(path, 16)) }
+            guard reader.number == number, reader.first == recovery.end, reader.firstLeaf == recovery.leaves else {
+                return .failure(damage(path, 16))
+            }
             rest.removeFirst()
-            while try reader.next() != nil {}
-            recovery.end = reader.position
+            try recovery.walk(&reader)
             recovery.nextSegment = number + 1
             if let next = rest.first, try starts(next, storage) == recovery.end {
                 try file.sync()
@@ -90,6 +92,12 @@ struct LogRecovery {
         for number in rest { try storage.remove("wal/" + SegmentHeader.name(number)) }
         try storage.syncDirectory("wal")
         return .success(recovery)
+    }
+
+    private mutating func walk(_ reader: inout SegmentReader) throws(StorageFailure) {
+        leaves = reader.firstLeaf
+        while let record = try reader.next() { if record.kind == .leaf { leaves += 1 } }
+        end = reader.position
     }
 
     /// Whether a mark in these segments says that the log was synced beyond `end`.

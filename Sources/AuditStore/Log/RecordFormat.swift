@@ -16,6 +16,7 @@ enum RecordKind: UInt8 {
 /// place.
 enum RecordFormat {
     static let headerLength = 12
+    static let kindOffset = 8
     /// A mark's payload: synced position (8), zeros (8).
     static let markPayload = 16
     static let markLength = headerLength + markPayload
@@ -65,28 +66,29 @@ enum RecordFormat {
     }
 }
 
-/// A segment's first 64 bytes: magic (8), version (4), zeros (4), number (8), first position (8), zeros (28), checksum
-/// (4).
+/// A segment's first 64 bytes: magic (8), version (4), zeros (4), number (8), first position (8), index of the first leaf
+/// (8), zeros (20), checksum (4).
 enum SegmentHeader {
     static let length = 64
     static let magic: UInt64 = 0x314C_4157_594C_4153  // "SALYWAL1"
-    static let version: UInt32 = 1
+    static let version: UInt32 = 2
 
-    static func encode(number: UInt64, first: UInt64) -> [UInt8] {
+    static func encode(number: UInt64, first: UInt64, firstLeaf: UInt64) -> [UInt8] {
         var bytes = [UInt8](repeating: 0, count: length)
         bytes.withUnsafeMutableBytes {
             $0.storeBytes(of: magic.littleEndian, toByteOffset: 0, as: UInt64.self)
             $0.storeBytes(of: version.littleEndian, toByteOffset: 8, as: UInt32.self)
             $0.storeBytes(of: number.littleEndian, toByteOffset: 16, as: UInt64.self)
             $0.storeBytes(of: first.littleEndian, toByteOffset: 24, as: UInt64.self)
+            $0.storeBytes(of: firstLeaf.littleEndian, toByteOffset: 32, as: UInt64.self)
             let sum = Checksum.of(UnsafeRawBufferPointer(rebasing: $0[0..<60]))
             $0.storeBytes(of: sum.littleEndian, toByteOffset: 60, as: UInt32.self)
         }
         return bytes
     }
 
-    /// Number and first position; nil when the header is not whole.
-    static func decode(_ bytes: UnsafeRawBufferPointer) -> (number: UInt64, first: UInt64)? {
+    /// Nil when the header is not whole.
+    static func decode(_ bytes: UnsafeRawBufferPointer) -> (number: UInt64, first: UInt64, firstLeaf: UInt64)? {
         guard bytes.count >= length,
             UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: 0, as: UInt64.self)) == magic,
             UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: 8, as: UInt32.self)) == version,
@@ -95,7 +97,8 @@ enum SegmentHeader {
         else { return nil }
         return (
             UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: 16, as: UInt64.self)),
-            UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: 24, as: UInt64.self))
+            UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: 24, as: UInt64.self)),
+            UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: 32, as: UInt64.self))
         )
     }
 

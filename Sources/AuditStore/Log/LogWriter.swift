@@ -41,6 +41,8 @@ final class LogWriter: Sendable {
         var number: UInt64
         var first: UInt64
         var used: UInt64 = 0
+        /// Leaves written so far: the ledger's index of the next one.
+        var leaves: UInt64
         var capacity: UInt64
         /// Full segments with bytes that are not synced yet.
         var unsynced: [any LogFile] = []
@@ -71,20 +73,22 @@ final class LogWriter: Sendable {
     private let preparation = DispatchGroup()
 
     init(
-        storage: any LogStorage, segmentSize: UInt64, number: UInt64, position: UInt64, keyFile: any LogFile,
-        keySlots: UInt64
+        storage: any LogStorage, segmentSize: UInt64, after recovered: LogRecovery, keyFile: any LogFile
     ) throws(StorageFailure) {
         self.storage = storage
         self.segmentSize = segmentSize
+        let (number, position) = (recovered.nextSegment, recovered.end)
         let first = try Self.create(number, size: segmentSize, in: storage)
-        let header = SegmentHeader.encode(number: number, first: position)
+        let header = SegmentHeader.encode(number: number, first: position, firstLeaf: recovered.leaves)
         try first.write(header, at: 0)
         try first.sync()
-        state = Mutex(State(pendingStart: position, nextSlot: keySlots, written: position, synced: position))
+        state = Mutex(
+            State(pendingStart: position, nextSlot: recovered.keySlots, written: position, synced: position))
         files = Mutex(
             Files(
-                current: first, number: number, first: position, capacity: segmentSize - UInt64(SegmentHeader.length),
-                keyFile: keyFile, keyOffset: keySlots * UInt64(KeyStore.slotLength)))
+                current: first, number: number, first: position, leaves: recovered.leaves,
+                capacity: segmentSize - UInt64(SegmentHeader.length), keyFile: keyFile,
+                keyOffset: recovered.keySlots * UInt64(KeyStore.slotLength)))
         spare = Mutex(Spare(number: number))
     }
 
@@ -269,6 +273,7 @@ final class LogWriter: Sendable {
                 let length = Int(UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: to, as: UInt32.self)))
                 let end = to + RecordFormat.headerLength + length
                 if UInt64(end - from) > room { break }
+                if bytes[to + RecordFormat.kindOffset] == RecordKind.leaf.rawValue { files.leaves += 1 }
                 to = end
             }
             if to == from {
@@ -293,7 +298,7 @@ final class LogWriter: Sendable {
             try file.preallocate(size)
         }
         files.unsynced.append(files.current)
-        try file.write(SegmentHeader.encode(number: number, first: position), at: 0)
+        try file.write(SegmentHeader.encode(number: number, first: position, firstLeaf: files.leaves), at: 0)
         files.current = file
         files.number = number
         files.first = position

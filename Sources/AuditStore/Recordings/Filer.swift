@@ -6,7 +6,7 @@ import Synchronization
 
 /// Follows the synced log and files it: entries into the index, full segments from `wal/` to `recordings/`. Off the
 /// data path.
-final class Filer: Sendable {
+final class Filer: LogFollower {
     /// How often the filer looks for something new.
     private static let interval = DispatchTimeInterval.milliseconds(50)
     private static let recordsPerTransaction = 4000
@@ -48,6 +48,8 @@ final class Filer: Sendable {
 
     /// Why filing stopped; the log itself goes on.
     var failure: GatewayError? { problem.withLock { $0 } }
+
+    var passedSegment: UInt64 { (try? index.progress().segment) ?? 0 }
 
     func advance(to position: LogPosition) {
         target.store(position.offset, ordering: .releasing)
