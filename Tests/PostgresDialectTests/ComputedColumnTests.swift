@@ -127,6 +127,16 @@ import Testing
         #expect(bench.lookups.count == 1)
     }
 
+    @Test func temporaryTablesAreFilledFromAnywhere() async throws {
+        var bench = try Bench.signedIn(masks: [MaskTests.rule("customers.ssn")])
+        try await bench.client(FakeClient.query("SELECT a FROM t"))
+        try bench.target(FakeTarget.rowDescription([MaskTests.described("a", attribute: 1)]) + FakeTarget.row("secret"))
+        try bench.answer([
+            LookupAnswer.Column(name: "a", origins: [.column(schema: "pg_temp_3", table: "t", column: "a")], type: 25)
+        ])
+        #expect(!bench.toClient.contains("secret") && bench.toClient.contains("***"))
+    }
+
     @Test func copyOfAQueryOverAView() async throws {
         var bench = try Bench.signedIn(masks: [MaskTests.rule("customers.ssn")])
         try await bench.client(FakeClient.query("COPY (SELECT lower(x) FROM v) TO STDOUT"))

@@ -60,6 +60,9 @@ extension PostgresDialect {
             note.resultFormats = bind.resultFormats
             note.meanings = names.statement(bind.statement, behind: framing.lastBoundary(before: command.id))
             var assessment = boundAssessment(note, bind)
+            if !framing.takeDescribed(command.id), let columns = recordedColumns(note, bind) {
+                assessment.content.append(columns)
+            }
             if !names.open(bind.portal, note.meanings, number: command.id.number, limit: limits.names) {
                 assessment.refusal = tooManyNames
             }
@@ -196,6 +199,15 @@ extension PostgresDialect {
             assessment.content.append(ContentItem(.parameters, RecordParameters.json(bind, note.meanings, masks)))
         }
         return assessment
+    }
+
+    /// The names of the columns that come, when an earlier Describe told them and this execution has none.
+    private func recordedColumns(_ note: CommandNote, _ bind: BindMessage) -> ContentItem? {
+        guard note.meanings.count == 1, var columns = note.meanings[0].columns else { return nil }
+        for index in columns.indices { columns[index].format = Self.format(bind.resultFormats, index) ?? 0 }
+        var description = ByteBuffer()
+        RowDescription(columns: columns).write(into: &description)
+        return ContentItem(.columns, Array(description.readableBytesView))
     }
 
     // MARK: - Facts to subject

@@ -17,6 +17,8 @@ struct ClientFraming {
     private var portals: [String: Portal] = [:]
     /// The command that CopyData belongs to.
     private var lastEffective: ExchangeID?
+    /// Commands whose columns the client asks for itself.
+    private var described: Set<ExchangeID> = []
     /// Numbers of the last commands before each Sync or Query.
     private(set) var boundaries: [UInt64] = []
     /// Commands whose bytes were too many to keep.
@@ -37,6 +39,14 @@ struct ClientFraming {
         if type == FrontendType.query || type == FrontendType.functionCall { boundary() }
         return .command(
             Command(id: id, weight: type == FrontendType.parse ? .preparing : .effective, bytes: ByteBuffer()))
+    }
+
+    /// Whether the client asks for the columns of `id`, as far as its messages came.
+    mutating func takeDescribed(_ id: ExchangeID) -> Bool {
+        if described.isEmpty { return false }
+        let isDescribed = described.contains(id)
+        described = described.filter { $0 > id }
+        return isDescribed
     }
 
     mutating func settledOversized(_ id: ExchangeID) { oversized[id] = nil }
@@ -93,7 +103,9 @@ struct ClientFraming {
         case FrontendType.describe:
             guard let target = NamedTarget(message) else { throw malformed("Describe") }
             let portal = target.kind == .portal ? portals[target.name] : nil
-            return .carry(message, of: portal.flatMap { $0.isExecutable ? $0.command : nil })
+            let command = portal.flatMap { $0.isExecutable ? $0.command : nil }
+            if let command, described.count < 1024 { described.insert(command) }
+            return .carry(message, of: command)
         case FrontendType.close:
             guard let target = NamedTarget(message) else { throw malformed("Close") }
             if target.kind == .portal { portals[target.name] = nil }

@@ -41,12 +41,18 @@ extension PostgresDialect {
             queue.expected.removeFirst()
             if let id = head.id { queue.open[id]?.isNoData = true }
             if isOwn { run.drop(header.total) } else { put(header.total, &run) }
-        case (BackendType.rowDescription, .describeStatement):
+        case (BackendType.rowDescription, .describeStatement(let statement, let last)):
             queue.expected.removeFirst()
+            try noteColumns(message, of: statement, last)
             put(header.total, &run)
         case (BackendType.rowDescription, .describePortal(let isOwn)):
             guard try planRows(message, head.id, &run, &events) else { return false }
             queue.expected.removeFirst()
+            if let exchange = head.id.flatMap({ queue.open[$0] }), let statement = exchange.statement,
+                exchange.meanings.count == 1
+            {
+                try noteColumns(message, of: statement, exchange.meanings[0].number)
+            }
             if isOwn { run.drop(header.total) } else { put(header.total, &run) }
         case (BackendType.rowDescription, .query):
             guard let id = head.id else { throw unexpected(header.type) }
@@ -87,6 +93,15 @@ extension PostgresDialect {
             throw unexpected(header.type)
         }
         return true
+    }
+
+    /// Keeps what a Describe tells for the record of later executions that nobody describes.
+    private mutating func noteColumns(_ message: ByteBuffer, of statement: String, _ number: UInt64)
+        throws(DialectFault)
+    {
+        guard !statement.isEmpty, names.lacksColumns(statement, number) else { return }
+        guard let description = RowDescription(message) else { throw malformed(BackendType.rowDescription) }
+        names.describe(statement, number, description.columns)
     }
 
     /// The end of one statement of a Query. Whether it is the last shows only by what follows, so it stays unread until

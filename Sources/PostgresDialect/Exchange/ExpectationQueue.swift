@@ -10,7 +10,8 @@ struct Expectation {
     enum Kind: Equatable {
         case parse(statement: String)
         case bind(portal: String)
-        case describeStatement
+        /// `through`: the last command forwarded before it.
+        case describeStatement(String, through: UInt64)
         /// `isOwn`: asked by the gateway, so the client must not see the answer.
         case describePortal(isOwn: Bool)
         case execute
@@ -35,6 +36,8 @@ struct OpenExchange {
     var meanings: [Meaning]
     var isQuery: Bool
     var resultFormats: [Int16] = []
+    /// The prepared statement that a Bind names; nil for the unnamed one.
+    var statement: String?
     /// Set by RowDescription (or a lookup for COPY); nil while unknown.
     var plan: MaskPlan?
     /// Types and formats of the columns that `plan` is for.

@@ -42,7 +42,8 @@ extension PostgresDialect {
         case .parse(let statement):
             isUnsynced = true
             queue.append(.parse(statement: statement), command.id)
-        case .bind(let portal, _):
+        case .bind(let portal, let statement):
+            exchange.statement = statement.isEmpty ? nil : statement
             isUnsynced = true
             queue.append(.bind(portal: portal), command.id)
         case .execute(let portal):
@@ -85,7 +86,7 @@ extension PostgresDialect {
             guard let target = NamedTarget(bytes) else { return nil }
             isUnsynced = true
             if target.kind == .statement {
-                queue.append(.describeStatement)
+                queue.append(.describeStatement(target.name, through: queue.last))
             } else {
                 if let id { queue.open[id]?.isDescribed = true }
                 queue.append(.describePortal(isOwn: false), id)

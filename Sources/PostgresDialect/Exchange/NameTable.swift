@@ -11,6 +11,8 @@ struct Meaning {
     var analysis: SQLAnalysis?
     /// Types that Parse declared.
     var parameterTypes: [UInt32] = []
+    /// The columns of its answer, once a Describe told them.
+    var columns: [RowDescription.Column]?
     /// A cursor of SQL, which may outlive its transaction; a portal of Bind does not.
     var isCursor = false
 }
@@ -58,6 +60,16 @@ struct NameTable {
         let all = statements[name] ?? []
         if let last = all.last, last.number > boundary { return [last] }
         return all
+    }
+
+    /// Whether the columns of a statement's answer are not known yet, as it was when `number` was the last command.
+    func lacksColumns(_ name: String, _ number: UInt64) -> Bool {
+        statements[name]?.last { $0.number <= number }.map { $0.columns == nil } ?? false
+    }
+
+    mutating func describe(_ name: String, _ number: UInt64, _ columns: [RowDescription.Column]) {
+        guard let index = statements[name]?.lastIndex(where: { $0.number <= number }) else { return }
+        statements[name]?[index].columns = columns
     }
 
     /// The server confirmed that the Parse or PREPARE `number` took effect: what the name stood for before is gone.

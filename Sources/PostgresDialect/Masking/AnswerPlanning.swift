@@ -55,7 +55,7 @@ extension PostgresDialect {
         return true
     }
 
-    private static func format(_ formats: [Int16], _ index: Int) -> Int16? {
+    static func format(_ formats: [Int16], _ index: Int) -> Int16? {
         formats.isEmpty ? nil : formats.count == 1 ? formats[0] : formats.indices.contains(index) ? formats[index] : nil
     }
 

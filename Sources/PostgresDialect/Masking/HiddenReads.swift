@@ -8,8 +8,10 @@ enum HiddenReads {
         facts.functions.contains(where: runsText) || facts.reads.contains { samples.contains($0.name) }
     }
 
-    /// Samples of any table's values are values of a column that cannot be told.
+    /// Samples of any table's values are values of a column that cannot be told; a temporary table is filled by the
+    /// client itself, from any column.
     static func resolved(_ origin: ColumnOrigin) -> ColumnOrigin {
+        if case .column(let schema, _, _) = origin, schema.hasPrefix("pg_temp") { return .unknown }
         guard case .column(_, let table, let column) = origin, samples.contains(table),
             valueColumns.contains(where: column.hasPrefix)
         else { return origin }

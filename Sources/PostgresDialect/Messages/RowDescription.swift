@@ -1,3 +1,4 @@
+package import AuditLedger
 package import NIOCore
 
 /// The columns of the rows that follow.
@@ -65,4 +66,9 @@ package struct RowDescription: Equatable, Sendable {
             }
         }
     }
+}
+
+extension ContentItem.Kind {
+    /// The RowDescription of an answer that is recorded without one: its bytes belong before those of the answer.
+    package static let columns = ContentItem.Kind(rawValue: "columns")
 }
