@@ -112,6 +112,28 @@ def test_revoking_races_with_signing_in(gateway):
             assert "timed out" not in str(ended.value)
 
 
+# Locks on what a client only claims of itself
+
+@pytest.mark.parametrize("kind,value", [("agent", "reporter-7"), ("run", "run-77")])
+def test_a_lock_on_a_claimed_agent_or_run_ends_its_open_session(gateway, shop15, kind, value):
+    marker = "c" + uuid.uuid4().hex
+    at = gateway.endpoint("orders", subject="claimer")
+    session = wire.Wire(at).open(application_name=f"{kind}={value}")
+    bystander = wire.Wire(at).open(application_name=f"{kind}={value}8")
+    session.send(wire.query(f"SELECT pg_sleep(60) /* {marker} */"))
+    wait_for(lambda: running(shop15, marker), 10, "the statement running")
+    admin = gateway.token("root-1", ("platform",))
+    status, text = gateway.http("/api/v1/locks", "POST", {kind: value, "reason": "test"}, admin)
+    assert status == 201, text
+    try:
+        wait_for(lambda: running(shop15, marker) == 0, 5, "the statement gone from pg_stat_activity")
+        assert bystander.rows("SELECT 1") == [[b"1"]]
+        with wire.Wire(at) as w:
+            assert w.sign_in(application_name=f"{kind}={value}")[-1][0] == "E"
+    finally:
+        gateway.http(f"/api/v1/locks/{json.loads(text)['id']}", "DELETE", None, admin)
+
+
 # Reasons
 
 def pending(gateway, marker):
