@@ -68,7 +68,9 @@ package final class AuditStore: Sendable {
         }
         let recovered = try LogRecovery.run(storage)
         let filer =
-            options.keepsIndex ? try Filer.open(directory: directory, storage: storage, end: recovered.end) : nil
+            options.keepsIndex
+            ? try Filer.open(directory: directory, storage: storage, vaultKey: options.vaultKey, end: recovered.end)
+            : nil
         let orphans = try filer?.index.openSessions() ?? []
         do throws(StorageFailure) {
             let keys = try storage.open(KeyStore.path, create: false)

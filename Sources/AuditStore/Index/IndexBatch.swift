@@ -40,7 +40,8 @@ struct IndexBatch {
         content = try Int64.fetchOne(db, sql: "SELECT content FROM progress")
     }
 
-    mutating func add(_ record: LogRecord) throws {
+    /// `content`: what a content record holds, opened; empty when its session's key was erased.
+    mutating func add(_ record: LogRecord, content items: [SaltedContent]) throws {
         switch record.kind {
         case .mark: return
         case .content:

@@ -28,11 +28,15 @@ final class SessionCipher {
 
     private static var failure: GatewayError { GatewayError(.logFailed, "Content could not be sealed.") }
 
+    static func nonce(_ counter: UInt64) -> InlineArray<12, UInt8> {
+        InlineArray { $0 < 4 ? 0 : UInt8(truncatingIfNeeded: counter >> UInt64(8 * (11 - $0))) }
+    }
+
     /// Appends ciphertext and tag of `plain` to `out`; what `out` holds from `clearStart` on is authenticated with it.
     func seal(_ plain: UnsafeRawBufferPointer, clearStart: Int, into out: inout [UInt8]) throws(GatewayError) {
         let start = out.count
         guard plain.count <= Int32.max - 64, start - clearStart <= Int32.max else { throw Self.failure }
-        let nonce = InlineArray<12, UInt8> { $0 < 4 ? 0 : UInt8(truncatingIfNeeded: counter >> UInt64(8 * (11 - $0))) }
+        let nonce = Self.nonce(counter)
         out.append(contentsOf: repeatElement(0, count: plain.count + Self.tagLength))
         let isSealed = out.withUnsafeMutableBufferPointer { out in
             guard let base = out.baseAddress else { return false }

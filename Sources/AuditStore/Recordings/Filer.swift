@@ -1,3 +1,5 @@
+import AuditLedger
+import Crypto
 import Dispatch
 import GRDB
 import GatewayCore
@@ -19,20 +21,28 @@ final class Filer: LogFollower {
     private let ended = DispatchSemaphore(value: 0)
     private let problem = Mutex<GatewayError?>(nil)
 
-    init(index: SearchIndex, storage: any LogStorage) {
+    private let opener: Mutex<RecordOpener>
+
+    init(index: SearchIndex, storage: any LogStorage, vaultKey: SymmetricKey) throws(GatewayError) {
         self.index = index
         segments = SegmentFolder(storage: storage)
+        opener = Mutex(try RecordOpener(storage: storage, vaultKey: vaultKey))
     }
 
     /// Opens the folder's index and files what it lacks of a log that ends at `end`.
-    static func open(directory: String, storage: any LogStorage, end: UInt64) throws(GatewayError) -> Filer {
+    static func open(directory: String, storage: any LogStorage, vaultKey: SymmetricKey, end: UInt64)
+        throws(GatewayError)
+        -> Filer
+    {
         do throws(StorageFailure) {
             // Made here so that SQLite's files get its mode, 0600.
             _ = try storage.open("index.sqlite", create: true)
         } catch {
             throw SearchIndex.failure(error)
         }
-        let filer = Filer(index: try SearchIndex(path: directory + "/index.sqlite", isReader: false), storage: storage)
+        let filer = try Filer(
+            index: SearchIndex(path: directory + "/index.sqlite", isReader: false), storage: storage, vaultKey: vaultKey
+        )
         let filed = try filer.index.progress().position
         guard filed <= end else {
             // Only what was synced is ever filed.
@@ -126,7 +136,8 @@ final class Filer: LogFollower {
                         isAtEnd = true
                         break
                     }
-                    try batch.add(record)
+                    let content = record.kind == .content ? try opener.withLock { try $0.content(of: record) } : []
+                    try batch.add(record, content: content)
                     count += 1
                 }
                 try batch.finish(segment: isAtEnd ? number + 1 : number, position: reader.position)

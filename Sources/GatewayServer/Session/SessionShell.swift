@@ -55,7 +55,8 @@ final class SessionShell: LedgerWaiter {
     private static var tokenLeeway: Int64 { 60 }
 
     init(
-        dialect: any Dialect, client: any Channel, services: GatewayServices, listener: ListenerTerms, loopLedger: LoopLedger,
+        dialect: any Dialect, client: any Channel, services: GatewayServices, listener: ListenerTerms,
+        loopLedger: LoopLedger,
         limits: SessionLimits
     ) {
         self.eventLoop = client.eventLoop
