@@ -5,7 +5,7 @@ import Synchronization
 /// to.
 final class SimulatedStorage: LogStorage {
     enum Call: String, CaseIterable {
-        case create, preallocate, write, sync, truncate, link, remove, syncDirectory
+        case create, preallocate, write, sync, truncate, link, rename, remove, makeDirectory, syncDirectory
     }
 
     /// What happens at the n-th changing call, counted from 1, or at the first of its kind from there on.
@@ -28,6 +28,10 @@ final class SimulatedStorage: LogStorage {
     struct State {
         var names: [String: Inode] = [:]
         var durable: [String: Inode] = [:]
+        var folders: Set<String> = []
+        var durableFolders: Set<String> = []
+        /// Folders moved since their new parent was synced: new name → old name.
+        var moves: [String: String] = [:]
         var calls = 0
         var log: [Call] = []
         var fault: Fault?
@@ -42,8 +46,27 @@ final class SimulatedStorage: LogStorage {
         state = Mutex(State(fault: fault))
     }
 
-    private init(names: [String: Inode]) {
-        state = Mutex(State(names: names, durable: names))
+    private init(names: [String: Inode], folders: Set<String>) {
+        state = Mutex(State(names: names, durable: names, folders: folders, durableFolders: folders))
+    }
+
+    private static func parent(of path: String) -> String {
+        path.lastIndex(of: "/").map { String(path[..<$0]) } ?? ""
+    }
+
+    /// A name after the folder `path` became `other`.
+    private static func moved(_ name: String, _ path: String, _ other: String) -> String {
+        name == path || name.hasPrefix(path + "/") ? other + name.dropFirst(path.count) : name
+    }
+
+    /// Whether a path's folders, all the way down, are in `folders`.
+    private static func isReachable(_ path: String, in folders: Set<String>) -> Bool {
+        var folder = parent(of: path)
+        while !folder.isEmpty {
+            guard folders.contains(folder) else { return false }
+            folder = parent(of: folder)
+        }
+        return true
     }
 
     var calls: Int { state.withLock { $0.calls } }
@@ -64,7 +87,10 @@ final class SimulatedStorage: LogStorage {
 
     /// The disk after a power loss. With `keep`, each unsynced sector of 512 bytes survives when it says so.
     func rebooted(keep: () -> Bool = { false }) -> SimulatedStorage {
-        let names = state.withLock { $0.durable }
+        let (all, allFolders) = state.withLock { ($0.durable, $0.durableFolders) }
+        // What lies in a folder whose own name was not synced cannot be reached any more.
+        let folders = allFolders.filter { Self.isReachable($0, in: allFolders) }
+        let names = all.filter { Self.isReachable($0.key, in: folders) }
         return SimulatedStorage(
             names: names.mapValues { inode in
                 inode.state.withLock { file in
@@ -80,12 +106,14 @@ final class SimulatedStorage: LogStorage {
                     }
                     return Inode(bytes)
                 }
-            })
+            }, folders: folders)
     }
 
     /// The disk after the process was killed: all that was written is there.
     func copied() -> SimulatedStorage {
-        SimulatedStorage(names: state.withLock { $0.names }.mapValues { Inode($0.state.withLock { $0.current }) })
+        let (names, folders) = state.withLock { ($0.names, $0.folders) }
+        return SimulatedStorage(
+            names: names.mapValues { Inode($0.state.withLock { $0.current }) }, folders: folders)
     }
 
     func bytes(of path: String) -> [UInt8]? {
@@ -103,17 +131,32 @@ final class SimulatedStorage: LogStorage {
 
     // MARK: LogStorage
 
-    func makeDirectory(_ path: String) throws(StorageFailure) {}
+    func makeDirectory(_ path: String) throws(StorageFailure) {
+        guard !path.isEmpty, state.withLock({ !$0.folders.contains(path) }) else { return }
+        try change(.makeDirectory, path)
+        let isReachable = state.withLock { state in
+            guard Self.isReachable(path, in: state.folders) else { return false }
+            state.folders.insert(path)
+            return true
+        }
+        guard isReachable else { throw StorageFailure(call: "mkdir", path: path, number: 2) }
+    }
 
     func list(_ path: String) throws(StorageFailure) -> [String] {
-        state.withLock { state in
-            state.names.keys.filter { $0.hasPrefix(path + "/") }.map { String($0.dropFirst(path.utf8.count + 1)) }
+        let names = state.withLock { state in
+            (Array(state.names.keys) + state.folders).filter { Self.parent(of: $0) == path && $0 != path }
         }
+        if names.isEmpty, !path.isEmpty, state.withLock({ !$0.folders.contains(path) }) {
+            throw StorageFailure(call: "opendir", path: path, number: 2)
+        }
+        return names.map { path.isEmpty ? $0 : String($0.dropFirst(path.count + 1)) }
     }
 
     func open(_ path: String, create: Bool) throws(StorageFailure) -> any LogFile {
         if let known = state.withLock({ $0.names[path] }) { return SimulatedFile(self, known, path) }
-        guard create else { throw StorageFailure(call: "open", path: path, number: 2) }
+        guard create, state.withLock({ Self.isReachable(path, in: $0.folders) }) else {
+            throw StorageFailure(call: "open", path: path, number: 2)
+        }
         try change(.create, path)
         let inode = Inode()
         state.withLock { $0.names[path] = inode }
@@ -125,19 +168,45 @@ final class SimulatedStorage: LogStorage {
         state.withLock { $0.names[other] = $0.names[path] }
     }
 
+    func rename(_ path: String, to other: String) throws(StorageFailure) {
+        try change(.rename, path)
+        state.withLock { state in
+            if state.folders.contains(path) {
+                state.folders = Set(state.folders.map { Self.moved($0, path, other) })
+                state.names = Dictionary(
+                    uniqueKeysWithValues: state.names.map { (Self.moved($0.key, path, other), $0.value) })
+                state.moves[other] = path
+            } else {
+                state.names[other] = state.names.removeValue(forKey: path)
+            }
+        }
+    }
+
     func remove(_ path: String) throws(StorageFailure) {
         try change(.remove, path)
-        state.withLock { state in _ = state.names.removeValue(forKey: path) }
+        let number: Int32? = state.withLock { state -> Int32? in
+            if state.names.removeValue(forKey: path) != nil { return nil }
+            guard state.folders.contains(path) else { return 2 }
+            if (Array(state.names.keys) + state.folders).contains(where: { $0.hasPrefix(path + "/") }) { return 39 }
+            state.folders.remove(path)
+            return nil
+        }
+        if let number { throw StorageFailure(call: "unlink", path: path, number: number) }
     }
 
     func syncDirectory(_ path: String) throws(StorageFailure) {
         try change(.syncDirectory, path)
         state.withLock { state in
-            let prefix = path.isEmpty ? "" : path + "/"
-            func isHere(_ name: String) -> Bool {
-                name.hasPrefix(prefix) && !name.dropFirst(prefix.count).contains("/")
+            for (new, old) in state.moves where Self.parent(of: new) == path {
+                state.durable = Dictionary(
+                    uniqueKeysWithValues: state.durable.map { (Self.moved($0.key, old, new), $0.value) })
+                state.durableFolders = Set(state.durableFolders.map { Self.moved($0, old, new) })
+                state.moves[new] = nil
             }
-            for name in state.durable.keys where isHere(name) { state.durable[name] = nil }
+            func isHere(_ name: String) -> Bool { Self.parent(of: name) == path && name != path }
+            state.durableFolders = state.durableFolders.filter { !isHere($0) || state.folders.contains($0) }
+            state.durableFolders.formUnion(state.folders.filter(isHere))
+            state.durable = state.durable.filter { !isHere($0.key) }
             for (name, inode) in state.names where isHere(name) { state.durable[name] = inode }
         }
     }

@@ -51,6 +51,15 @@ package struct EntryBundle: Hashable, Sendable {
         ends.indices.lazy.map { self[$0] }
     }
 
+    /// The first `width` entries: the partial bundle that a smaller tree had here. Nil when there are fewer.
+    package func prefix(_ width: Int) -> EntryBundle? {
+        guard width >= 1, width <= ends.count else { return nil }
+        var bundle = EntryBundle()
+        bundle.bytes = Array(bytes[..<ends[width - 1]])
+        bundle.ends = Array(ends[..<width])
+        return bundle
+    }
+
     package func leafHash(at position: Int) -> TreeHash { MerkleTree.leafHash(self[position]) }
 
     /// The level 0 tile over the same entries; nil for an empty bundle.

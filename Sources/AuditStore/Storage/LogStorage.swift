@@ -38,6 +38,9 @@ package protocol LogStorage: Sendable {
     func open(_ path: String, create: Bool) throws(StorageFailure) -> any LogFile
     /// Gives a file a second name; no error when it has it already.
     func link(_ path: String, to other: String) throws(StorageFailure)
+    /// Gives a file or a folder another name in one step; a file that had this name is replaced.
+    func rename(_ path: String, to other: String) throws(StorageFailure)
+    /// Removes a file or an empty folder.
     func remove(_ path: String) throws(StorageFailure)
     func syncDirectory(_ path: String) throws(StorageFailure)
     /// Bytes free for this user; nil when unknown.
@@ -62,5 +65,37 @@ extension LogFile {
         }.get()
         bytes.removeLast(count - got)
         return bytes
+    }
+}
+
+extension LogStorage {
+    /// Puts `bytes` in the place of a file in one durable step: after a crash at any moment the file is the old one or the
+    /// new one, whole.
+    func replace(_ path: String, with bytes: [UInt8]) throws(StorageFailure) {
+        let folder = path.lastIndex(of: "/").map { String(path[..<$0]) } ?? ""
+        let new = path + ".new"
+        let file = try open(new, create: true)
+        // A crash may have left an older, longer one.
+        try file.truncate(0)
+        try file.write(bytes, at: 0)
+        // The content is durable before the name leads to it, the name before anyone is told.
+        try file.sync()
+        try rename(new, to: path)
+        try syncDirectory(folder)
+    }
+
+    /// A small file's bytes; nil when there is none. Throws error 27 (EFBIG) when it is longer than `limit`.
+    func contents(of path: String, limit: Int) throws(StorageFailure) -> [UInt8]? {
+        let file: any LogFile
+        do throws(StorageFailure) {
+            file = try open(path, create: false)
+        } catch {
+            // ENOENT; ENOTDIR where a folder of the path is something else.
+            if error.number == 2 || error.number == 20 { return nil }
+            throw error
+        }
+        let size = try file.size()
+        guard size <= UInt64(limit) else { throw StorageFailure(call: "read", path: path, number: 27) }
+        return try file.read(Int(size), at: 0)
     }
 }

@@ -37,7 +37,7 @@ package final class PosixStorage: LogStorage {
 
     package func open(_ path: String, create: Bool) throws(StorageFailure) -> any LogFile {
         var descriptor = Glibc.open(full(path), (create ? O_RDWR | O_CREAT : O_RDWR) | O_CLOEXEC | O_NOFOLLOW, 0o600)
-        if descriptor < 0, errno == EACCES, !create {
+        if descriptor < 0, errno == EACCES || errno == EROFS, !create {
             descriptor = Glibc.open(full(path), O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
         }
         guard descriptor >= 0 else { throw StorageFailure(call: "open", path: path, number: errno) }
@@ -50,8 +50,16 @@ package final class PosixStorage: LogStorage {
         }
     }
 
+    package func rename(_ path: String, to other: String) throws(StorageFailure) {
+        if Glibc.rename(full(path), full(other)) != 0 {
+            throw StorageFailure(call: "rename", path: path, number: errno)
+        }
+    }
+
     package func remove(_ path: String) throws(StorageFailure) {
-        if unlink(full(path)) != 0 { throw StorageFailure(call: "unlink", path: path, number: errno) }
+        if unlink(full(path)) != 0, errno != EISDIR || rmdir(full(path)) != 0 {
+            throw StorageFailure(call: "unlink", path: path, number: errno)
+        }
     }
 
     package func syncDirectory(_ path: String) throws(StorageFailure) {
