@@ -115,7 +115,7 @@ var targets: [Target] = [
         of: "GatewayServer",
         with: [
             "SessionKernel", "PostgresDialect", "AuditStore", "AuditLedger", "GatewayCore", "AccessPolicy",
-            "GatewayConfiguration", nioCore, nioPosix, nioEmbedded,
+            "DataMasking", "GatewayConfiguration", nioCore, nioPosix, nioEmbedded,
         ]),
     tests(
         of: "AuditConsole",

@@ -48,7 +48,9 @@ package final class ApprovalService: Sendable {
                     // The grant is used up here, once; the session writes its entry before the first byte is forwarded.
                     do throws(ApprovalError) {
                         try desk.consume(id, digest: digest, now: Timestamp.wall())
-                        decided(.granted(by: approval.approvals.map(\.by)))
+                        decided(
+                            .granted(
+                                by: approval.approvals.map(\.by), reasons: approval.approvals.compactMap(\.reason)))
                     } catch {
                         decided(.failed(error.description))
                     }

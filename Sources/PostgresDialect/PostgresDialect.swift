@@ -28,6 +28,7 @@ package struct PostgresDialect: Dialect {
     // Judging.
     var names = NameTable()
     var notes: Deque<CommandNote> = []
+    var executions = ExecutionCache()
 
     // The target's side.
     var target = InputBuffer()

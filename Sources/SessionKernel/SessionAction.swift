@@ -89,7 +89,7 @@ package struct ApprovalQuestion {
 
 /// How an approval ended.
 package enum ApprovalDecision: Sendable {
-    case granted(by: [Principal])
+    case granted(by: [Principal], reasons: [String] = [])
     case denied(by: Principal, reason: String?)
     case expired
     /// The desk failed: as good as a refusal.

@@ -337,9 +337,10 @@ package struct SessionMachine {
         if case .unasked = approval { return finish() }
         stopHolding()
         switch decision {
-        case .granted(let approvers):
+        case .granted(let approvers, let reasons):
             var draft = entry(.commandGranted, command, assessment, verdict)
             draft.approver = approvers.first
+            draft.content += reasons.map { ContentItem(.reason, $0) }
             draft.details["approvers"] = String(approvers.count)
             allow(command, receivedAt, gate: record(draft))
         case .denied(let approver, let reason):

@@ -1,3 +1,4 @@
+import AuditLedger
 import GatewayCore
 import SessionKernel
 import Testing
@@ -34,6 +35,13 @@ import Testing
         #expect(harness.takeClientText() == "D q 0 ####\nO q\n")
         #expect(harness.entries(1) == ["held", "granted", "outcome:success"])
         #expect(harness.violations == [])
+    }
+
+    @Test func whyItWasGrantedIsContentOfTheEntry() throws {
+        var harness = held()
+        harness.approvalDecided(ExchangeID(1), .granted(by: [.approver, .approver], reasons: ["agreed", "me too"]))
+        let granted = try #require(harness.ledger.entries.map(\.draft).last { $0.type == .commandGranted })
+        #expect(granted.content == [ContentItem(.reason, "agreed"), ContentItem(.reason, "me too")])
     }
 
     @Test(arguments: [

@@ -419,15 +419,11 @@ final class SessionShell: LedgerWaiter {
 
     private func lookUp(_ request: LookupRequest) {
         guard let admitted else { return input { $0.lookedUp(LookupAnswer(columns: nil)) } }
-        // A catalogue that does not answer in time leaves the origins unknown, which masks them.
-        let promise = eventLoop.makePromise(of: LookupAnswer.self)
-        let overdue = eventLoop.scheduleTask(in: .seconds(10)) { promise.succeed(LookupAnswer(columns: nil)) }
-        services.catalogues.answer(request, for: admitted, on: eventLoop).whenComplete { result in
-            overdue.cancel()
-            promise.succeed((try? result.get()) ?? LookupAnswer(columns: nil))
-        }
         let shell = NIOLoopBound(self, eventLoop: eventLoop)
-        promise.futureResult.whenSuccess { answer in shell.value.input { $0.lookedUp(answer) } }
+        services.catalogues.answer(request, for: admitted, on: eventLoop).whenComplete { result in
+            let answer = (try? result.get()) ?? LookupAnswer(columns: nil)
+            shell.value.input { $0.lookedUp(answer) }
+        }
     }
 
     // MARK: - Approvals

@@ -22,13 +22,15 @@ struct CommandNote {
     /// Everything it may run.
     var meanings: [Meaning] = []
     var resultFormats: [Int16] = []
+    /// Its assessment was made before, with the settings it changes.
+    var isAssessed = false
 }
 
 extension PostgresDialect {
     package mutating func assess(_ command: Command, analysis: SQLAnalysis?) -> Assessment {
         var note = CommandNote(id: command.id, kind: .query)
         var assessment = judge(command, analysis, &note)
-        if assessment.refusal == nil { assessment.refusal = settingRefusal(note) }
+        if assessment.refusal == nil, !note.isAssessed { assessment.refusal = settingRefusal(note) }
         if notes.count >= 4096 { notes.removeFirst() }
         notes.append(note)
         return assessment
@@ -59,7 +61,7 @@ extension PostgresDialect {
             note.kind = .bind(portal: bind.portal, statement: bind.statement)
             note.resultFormats = bind.resultFormats
             note.meanings = names.statement(bind.statement, behind: framing.lastBoundary(before: command.id))
-            var assessment = boundAssessment(note, bind)
+            var assessment = boundAssessment(&note, bind)
             if !framing.takeDescribed(command.id), let columns = recordedColumns(note, bind) {
                 assessment.content.append(columns)
             }
@@ -184,7 +186,24 @@ extension PostgresDialect {
     }
 
     /// Bind: the texts that its statement may stand for, with parameters.
-    private mutating func boundAssessment(_ note: CommandNote, _ bind: BindMessage) -> Assessment {
+    private mutating func boundAssessment(_ note: inout CommandNote, _ bind: BindMessage) -> Assessment {
+        var assessment: Assessment
+        if let known = executions.assessment(of: note.meanings) {
+            assessment = known
+            note.isAssessed = true
+        } else {
+            assessment = statementAssessment(note, bind)
+            assessment.refusal = settingRefusal(note)
+            executions.keep(assessment, of: note.meanings)
+        }
+        if !bind.parameters.isEmpty {
+            assessment.content.append(ContentItem(.parameters, RecordParameters.json(bind, note.meanings, masks)))
+        }
+        return assessment
+    }
+
+    /// What holds for every execution of the statement, whatever its parameters.
+    private mutating func statementAssessment(_ note: CommandNote, _ bind: BindMessage) -> Assessment {
         let label = bind.statement.isEmpty ? "the unnamed statement" : "the prepared statement \"\(bind.statement)\""
         var all = note.meanings
         for facts in note.meanings.flatMap(\.facts) { all += follow(facts, note.id) }
@@ -194,9 +213,6 @@ extension PostgresDialect {
         if assessment.verb.isEmpty { assessment.verb = "BIND" }
         if let analysis = note.meanings.last?.analysis {
             assessment.content.append(ContentItem(.text, RecordText.masked(analysis, masks)))
-        }
-        if !bind.parameters.isEmpty {
-            assessment.content.append(ContentItem(.parameters, RecordParameters.json(bind, note.meanings, masks)))
         }
         return assessment
     }
