@@ -13,6 +13,8 @@ package struct ContentItem: Sendable, Hashable {
         /// The command's text.
         package static let text = Kind(rawValue: "text")
         package static let parameters = Kind(rawValue: "parameters")
+        /// What the answer's columns are called, in the protocol's own form, when the answer does not say so itself.
+        package static let columns = Kind(rawValue: "columns")
         /// All masked answer bytes of the exchange; made by the recorder from the chunks.
         package static let answer = Kind(rawValue: "answer")
         /// All input chunks of the exchange; made by the recorder from the chunks.

@@ -51,6 +51,11 @@ package struct PostgresDialect: Dialect {
     /// temporary relation may stand before others.
     var namesAreUnsure = false
     var hasTemporaries = false
+    /// What is known of columns was learned at this version of the schema, or later.
+    var schemaSeen: UInt64 = 0
+    /// The last command that may have changed views in a transaction which is not over: the catalogue connection does not
+    /// see yet what this session sees.
+    var viewsChangedBy: UInt64?
 
     /// - Parameters:
     ///   - offersTLS: whether a request for TLS is answered `S`.

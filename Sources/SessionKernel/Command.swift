@@ -115,11 +115,13 @@ package struct SessionTerms: Sendable {
     package var limits: SessionLimits
     /// How the target's TLS is asked for.
     package var targetTLS: TargetTLS
+    /// Moves whenever what is known of the target's tables and views may be out of date.
+    package var schema: SchemaVersion
 
     package init(
         context: SessionContext, database: String, targetUser: String, masks: MaskSet,
         cancelKey: (processID: Int32, secret: [UInt8]), durability: Durability, limits: SessionLimits,
-        targetTLS: TargetTLS
+        targetTLS: TargetTLS, schema: SchemaVersion = SchemaVersion()
     ) {
         self.context = context
         self.database = database
@@ -129,6 +131,7 @@ package struct SessionTerms: Sendable {
         self.durability = durability
         self.limits = limits
         self.targetTLS = targetTLS
+        self.schema = schema
     }
 }
 

@@ -41,7 +41,7 @@ struct FixtureTrail: Trail {
         return (Array(bytes.prefix(limit)), bytes.count <= limit)
     }
 
-    func decode(kind: String, answer: [UInt8]) -> AnswerView? {
+    func decode(kind: String, columns: [UInt8], answer: [UInt8]) -> AnswerView? {
         AnswerView(results: [.init(columns: ["text"], rows: [[String(decoding: answer, as: UTF8.self)]])])
     }
 }

@@ -164,3 +164,41 @@ def test_no_way_around(masked, text):
 def test_psql_describes_a_table(masked):
     shown = masked.psql(input="\\d customers\n\\d+ people\n\\df\n\\l\n").check()
     assert "ssn" in shown.text and "***" not in shown.text
+
+
+@pytest.fixture
+def swapped(servers, masked):
+    """A view that shows city as `shown`; each test swaps ssn in."""
+    for cluster in servers.values():
+        cluster.sql("CREATE OR REPLACE VIEW edges.swapped AS SELECT id, name AS shown FROM public.customers; "
+                    "GRANT ALL ON edges.swapped TO PUBLIC")
+    return masked
+
+
+SWAP = "CREATE OR REPLACE VIEW edges.swapped AS SELECT id, ssn AS shown FROM public.customers"
+SHOWN = "SELECT shown FROM edges.swapped WHERE id = 7"
+
+
+def test_a_view_swapped_in_an_open_transaction_is_masked(servers, swapped):
+    truth = {c.sql("SELECT ssn FROM public.customers WHERE id = 7").strip() for c in servers.values()}
+    with open_psycopg(swapped) as c:
+        assert c.execute(SHOWN).fetchone()[0] not in truth
+        c.execute("BEGIN")
+        c.execute(SWAP)
+        assert c.execute(SHOWN).fetchone()[0] not in truth
+        with c.cursor().copy(f"COPY ({SHOWN}) TO STDOUT") as copy:
+            assert not any(value.encode() in bytes(data) for data in copy for value in truth)
+        assert c.execute("SELECT upper(shown) FROM edges.swapped WHERE id = 7").fetchone()[0] not in truth
+        c.execute("COMMIT")
+        assert c.execute(SHOWN).fetchone()[0] not in truth
+
+
+def test_a_view_swapped_by_another_session_is_masked(servers, swapped):
+    truth = {c.sql("SELECT ssn FROM public.customers WHERE id = 7").strip() for c in servers.values()}
+    with open_psycopg(swapped) as reader, open_psycopg(swapped) as writer:
+        first = reader.execute(SHOWN).fetchone()[0]
+        assert first and first not in truth
+        reader.execute(f"PREPARE again AS {SHOWN}")
+        writer.execute(SWAP)
+        assert reader.execute(SHOWN).fetchone()[0] not in truth
+        assert reader.execute("EXECUTE again").fetchone()[0] not in truth

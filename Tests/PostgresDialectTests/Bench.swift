@@ -35,13 +35,22 @@ struct Bench {
     private(set) var open: Set<UInt64> = []
     private(set) var lookups: [LookupRequest] = []
     private(set) var eventCount = 0
+    /// Of the target; bumped by a test that plays another session.
+    let schema: SchemaVersion
+
+    init(dialect: PostgresDialect, schema: SchemaVersion = SchemaVersion()) {
+        self.dialect = dialect
+        self.schema = schema
+    }
 
     static func signedIn(masks: [MaskRule] = [], limits: SessionLimits = SessionLimits()) throws -> Bench {
         var bench = Bench(dialect: PostgresDialect(offersTLS: false, acceptsClearText: true, limits: limits))
         var events: [ClientEvent] = []
         try bench.dialect.receive(fromClient: FakeClient.startup([("user", "orders")]), into: &events)
         try bench.dialect.receive(fromClient: FakeClient.password("token"), into: &events)
-        bench.dialect.signedIn(terms(masks: masks, limits: limits))
+        var terms = terms(masks: masks, limits: limits)
+        terms.schema = bench.schema
+        bench.dialect.signedIn(terms)
         _ = try bench.dialect.openTarget(TargetCredential(username: "app", password: nil))
         var answers: [TargetEvent] = []
         try bench.dialect.receive(fromTarget: FakeTarget.signedIn, into: &answers)

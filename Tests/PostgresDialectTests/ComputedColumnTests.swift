@@ -64,6 +64,44 @@ import Testing
         return text
     }
 
+    /// The catalogue connection does not see a transaction that is still open, and views keep their OIDs.
+    @Test(arguments: [
+        "CREATE OR REPLACE VIEW v AS SELECT ssn AS id FROM customers", "CREATE RULE r AS ON INSERT TO v DO NOTHING",
+        "DROP VIEW v", "CREATE MATERIALIZED VIEW m AS SELECT 1",
+    ])
+    func afterAViewChangedNothingIsKnownUntilTheTransactionEnds(change: String) async throws {
+        var bench = try Bench.signedIn(masks: [MaskTests.rule("customers.ssn")])
+        func shown(_ status: TransactionStatus = .idle) async throws -> (text: String, asked: Int) {
+            bench.clear()
+            let before = bench.lookups.count
+            try await bench.client(FakeClient.query("SELECT id FROM v"))
+            try bench.target(
+                FakeTarget.rowDescription([RowDescription.Column(name: "id", table: 7, attribute: 1)])
+                    + FakeTarget.row([Array("value".utf8)]) + FakeTarget.complete("SELECT 1")
+                    + FakeTarget.ready(status))
+            if bench.lookups.count > before { try bench.answer([MaskTests.column("id", table: "orders")]) }
+            return (rows(bench.toClient), bench.lookups.count - before)
+        }
+        var known = try await shown()
+        #expect(known.text.contains("value") && known.asked == 1)
+        known = try await shown()
+        #expect(known.text.contains("value") && known.asked == 0)
+        try await bench.client(FakeClient.query("BEGIN"))
+        try bench.target(FakeTarget.complete("BEGIN") + FakeTarget.ready(.inTransaction))
+        try await bench.client(FakeClient.query(change))
+        try bench.target(FakeTarget.complete("DDL") + FakeTarget.ready(.inTransaction))
+        let within = try await shown(.inTransaction)
+        #expect(!within.text.contains("value") && within.asked == 0)
+        try await bench.client(FakeClient.query("COMMIT"))
+        try bench.target(FakeTarget.complete("COMMIT") + FakeTarget.ready())
+        let after = try await shown()
+        #expect(after.text.contains("value") && after.asked == 1)
+        // Another session has changed the schema.
+        bench.schema.bump()
+        let moved = try await shown()
+        #expect(moved.text.contains("value") && moved.asked == 1)
+    }
+
     @Test(
         arguments: [
             ("SELECT count(*), upper(ssn) FROM customers", [true, false]),

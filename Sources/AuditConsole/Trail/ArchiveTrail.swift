@@ -6,7 +6,7 @@ package import GatewayCore
 /// The record in a gateway's data folder, read through its index. Reads block, so they run on threads of their own.
 package struct ArchiveTrail: Trail {
     /// The protocol's name and recorded answer bytes to rows; nil when it knows no such protocol.
-    package typealias Decoder = @Sendable (_ kind: String, _ answer: [UInt8]) -> AnswerView?
+    package typealias Decoder = @Sendable (_ kind: String, _ columns: [UInt8], _ answer: [UInt8]) -> AnswerView?
 
     private static let queue = DispatchQueue(label: "sallyport.console.archive", attributes: .concurrent)
 
@@ -55,8 +55,8 @@ package struct ArchiveTrail: Trail {
         }
     }
 
-    package func decode(kind: String, answer: [UInt8]) -> AnswerView? {
-        decoder(kind, answer)
+    package func decode(kind: String, columns: [UInt8], answer: [UInt8]) -> AnswerView? {
+        decoder(kind, columns, answer)
     }
 
     /// A view that lacks what was recorded before it was asked for would be a wrong one, so a projection that lags is

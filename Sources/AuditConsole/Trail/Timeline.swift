@@ -49,13 +49,15 @@ package enum Timeline {
         var exchanges = builder.exchanges
         var left = pageLimit
         for index in exchanges.indices {
-            try await addBytes(to: &exchanges[index], trail, session, kind, left: &left)
+            let columns = builder.columns[exchanges[index].exchange] ?? []
+            try await addBytes(to: &exchanges[index], trail, session, kind, columns, left: &left)
         }
         return (exchanges, builder.next)
     }
 
     private static func addBytes(
-        to exchange: inout ExchangeView, _ trail: some Trail, _ session: RecordID, _ kind: String, left: inout Int
+        to exchange: inout ExchangeView, _ trail: some Trail, _ session: RecordID, _ kind: String, _ columns: [UInt8],
+        left: inout Int
     ) async throws {
         guard left > 0 else {
             exchange.answer = AnswerView(isTruncated: true)
@@ -65,7 +67,7 @@ package enum Timeline {
         let (answer, isWhole) = try await trail.chunks(of: session, exchange: exchange.exchange, .answer, limit: limit)
         left -= answer.count
         if !answer.isEmpty {
-            exchange.answer = trail.decode(kind: kind, answer: answer)
+            exchange.answer = trail.decode(kind: kind, columns: columns, answer: answer)
             if !isWhole { exchange.answer?.isTruncated = true }
         }
         let (input, _) = try await trail.chunks(of: session, exchange: exchange.exchange, .input, limit: 64 << 10)
@@ -85,6 +87,8 @@ struct ExchangeBuilder {
     private var views: [UInt64: ExchangeView] = [:]
     private var unsettled = 0
     private(set) var next: Timeline.Cursor?
+    /// What the columns of an exchange's answer are called, in its protocol's own form.
+    private(set) var columns: [UInt64: [UInt8]] = [:]
 
     init(first: UInt64, limit: Int) {
         self.first = first
@@ -106,6 +110,7 @@ struct ExchangeBuilder {
             views[number] = ExchangeView(exchange: number, time: Self.time(leaf))
             unsettled += 1
         }
+        if let bytes = content.first(where: { $0.kind == .columns })?.bytes { columns[number] = bytes }
         guard var view = views[number], let type = leaf["type"]?.string else { return }
         view.add(type, leaf, content, time: Self.time(leaf))
         views[number] = view

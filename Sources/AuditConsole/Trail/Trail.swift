@@ -49,5 +49,6 @@ package protocol Trail: Sendable {
         of session: RecordID, exchange: UInt64, _ direction: TrailDirection, limit: Int
     ) async throws -> (bytes: [UInt8], isWhole: Bool)
     /// Recorded answer bytes in the protocol's own framing as rows; nil when there is nothing to show.
-    func decode(kind: String, answer: [UInt8]) -> AnswerView?
+    /// `columns` names the columns of an answer that does not do so itself.
+    func decode(kind: String, columns: [UInt8], answer: [UInt8]) -> AnswerView?
 }

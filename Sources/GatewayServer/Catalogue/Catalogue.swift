@@ -10,30 +10,24 @@ final class Catalogue {
     private struct Known {
         var columns: [LookupRequest.ColumnReference: LookupAnswer.Column] = [:]
         var relations: [LookupRequest: LookupAnswer] = [:]
-        var since = NIODeadline.now()
+        /// The schema's version that all of it was asked at, or before.
+        var version: UInt64 = 0
     }
 
-    /// Tables change without the gateway seeing it, too.
-    private static let freshness = TimeAmount.seconds(60)
     private static let viewDepth = 16
 
     private let eventLoop: any EventLoop
     private let connect: () -> EventLoopFuture<NIOLoopBound<CatalogueConnection>>
     private var connection: EventLoopFuture<NIOLoopBound<CatalogueConnection>>?
     private var known = Known()
-    private var epoch = 0
+    private let schema: SchemaVersion
     /// Number of the connection opened last.
     private var generation = 0
 
-    init(eventLoop: any EventLoop, connect: @escaping () -> EventLoopFuture<NIOLoopBound<CatalogueConnection>>) {
+    init(eventLoop: any EventLoop, schema: SchemaVersion, connect: @escaping () -> EventLoopFuture<NIOLoopBound<CatalogueConnection>>) {
         self.eventLoop = eventLoop
+        self.schema = schema
         self.connect = connect
-    }
-
-    /// Forgets everything: the schema has changed, or may have.
-    func void() {
-        known = Known()
-        epoch += 1
     }
 
     /// Gives up the connection and every question on it; the next question opens another.
@@ -43,15 +37,15 @@ final class Catalogue {
     }
 
     func answer(_ request: LookupRequest) -> EventLoopFuture<LookupAnswer> {
-        if NIODeadline.now() - known.since > Self.freshness { void() }
+        let asked = schema.current
+        if known.version != asked { known = Known(version: asked) }
         switch request {
         case .columns(let references):
             return columns(references).map { LookupAnswer(columns: $0) }
         case .relation(let name, let columns, let searchPath):
             if let answer = known.relations[request] { return eventLoop.makeSucceededFuture(answer) }
-            let asked = epoch
             return relation(name, columns, searchPath).assumeIsolated().map { answer in
-                if self.epoch == asked { self.known.relations[request] = answer }
+                if self.schema.current == asked { self.known.relations[request] = answer }
                 return answer
             }.nonisolated()
         case .query(let text):
@@ -63,9 +57,9 @@ final class Catalogue {
 
     private func columns(_ references: [LookupRequest.ColumnReference]) -> EventLoopFuture<[LookupAnswer.Column]> {
         let wanted = Set(references).filter { $0.table != 0 && $0.attribute > 0 && known.columns[$0] == nil }
-        let asked = epoch
+        let asked = schema.current
         return resolve(wanted, depth: 0).assumeIsolated().map { found in
-            if self.epoch == asked { self.known.columns.merge(found) { _, new in new } }
+            if self.schema.current == asked { self.known.columns.merge(found) { _, new in new } }
             return references.map { reference in
                 found[reference] ?? self.known.columns[reference]
                     ?? LookupAnswer.Column(name: "", origins: [reference.table == 0 ? .computed : .unknown], type: 0)

@@ -65,7 +65,7 @@ package final class CatalogueService: Sendable {
         let bound = catalogues.withLock { catalogues in
             if let kept = catalogues[key] { return kept.catalogue }
             let catalogue = NIOLoopBound(
-                Catalogue(eventLoop: eventLoop) { Self.connect(source, within: limit, on: eventLoop) },
+                Catalogue(eventLoop: eventLoop, schema: source.terms.schema) { Self.connect(source, within: limit, on: eventLoop) },
                 eventLoop: eventLoop)
             catalogues[key] = Kept(loop: eventLoop, catalogue: catalogue)
             return catalogue
@@ -83,17 +83,8 @@ package final class CatalogueService: Sendable {
         return promise.futureResult
     }
 
-    /// The schema behind `connection` has changed or may have: everything known of it is forgotten.
-    package func void(connection: String) {
-        for kept in all(of: connection) { kept.loop.execute { kept.catalogue.value.void() } }
-    }
-
     package func closeAll() {
-        for kept in all(of: nil) { kept.loop.execute { kept.catalogue.value.close() } }
-    }
-
-    private func all(of connection: String?) -> [Kept] {
-        catalogues.withLock { $0.filter { connection == nil || $0.key.connection == connection }.map(\.value) }
+        for kept in catalogues.withLock({ Array($0.values) }) { kept.loop.execute { kept.catalogue.value.close() } }
     }
 
     private static func connect(

@@ -51,6 +51,8 @@ final class SessionShell: LedgerWaiter {
     private var lastActivity = Timestamp.wall()
     /// Coarse on purpose: a session ends within this many seconds of its time.
     private static var lifeWatchSeconds: Int64 { 2 }
+    /// How long what a catalogue told may be used, in nanoseconds.
+    private static var schemaFreshness: UInt64 { 60_000_000_000 }
     /// The clock difference that a token's times are granted at sign-in counts for the session as well.
     private static var tokenLeeway: Int64 { 60 }
 
@@ -239,7 +241,7 @@ final class SessionShell: LedgerWaiter {
             changesSchema = true
         }
         guard changesSchema, let admitted else { return }
-        services.catalogues.void(connection: admitted.connection.name)
+        admitted.terms.schema.bump()
         if draft.type == .commandOutcome, !machine.dialect.isInTransaction { changesSchema = false }
     }
 
@@ -452,6 +454,7 @@ final class SessionShell: LedgerWaiter {
     private func watchLife() {
         guard !isClosed, let admitted else { return }
         let now = Timestamp.wall()
+        admitted.terms.schema.expire(at: NIODeadline.now().uptimeNanoseconds, every: Self.schemaFreshness)
         let isBusy = !machine.isIdle
         if isBusy { lastActivity = now }
         switch admitted.life.state(

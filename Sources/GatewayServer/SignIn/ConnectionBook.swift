@@ -16,6 +16,7 @@ final class ConnectionBook: Sendable {
         var masks: MaskSet
         var judge: GatewayJudge
         var limits: SessionLimits
+        let schema = SchemaVersion()
     }
 
     let durability: Durability

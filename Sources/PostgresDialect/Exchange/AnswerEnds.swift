@@ -110,7 +110,12 @@ extension PostgresDialect {
     mutating func newStatus(_ message: ByteBuffer, through number: UInt64) throws(DialectFault) {
         guard let new = TransactionStatus(message) else { throw malformed(BackendType.readyForQuery) }
         status = new
-        if new == .idle { names.endTransaction(through: number) }
+        guard new == .idle else { return }
+        names.endTransaction(through: number)
+        if let changed = viewsChangedBy, changed <= number {
+            viewsChangedBy = nil
+            forgetSchema()
+        }
     }
 
     /// What a command that took effect changed about names; told only when it had one meaning with one statement.

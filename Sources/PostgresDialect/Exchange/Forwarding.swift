@@ -124,10 +124,8 @@ extension PostgresDialect {
             meaning.notUnderstood != nil
                 || meaning.facts.contains { !$0.classes.isDisjoint(with: Self.catalogueChanging) }
         }
-        if changes {
-            origins.forget()
-            relations.forget()
-        }
+        if changes { forgetSchema() }
+        if note.meanings.contains(where: Self.mayChangeViews) { viewsChangedBy = note.id.number }
         if note.meanings.contains(where: Self.mayMakeTemporaries) {
             hasTemporaries = true
             namesAreUnsure = true
@@ -144,6 +142,21 @@ extension PostgresDialect {
             // Only a server that reports it (18 and later) lets it be known again.
             searchPath = nil
         }
+    }
+
+    mutating func forgetSchema() {
+        origins.forget()
+        relations.forget()
+    }
+
+    /// A view keeps its OID and column numbers while what stands behind them changes; those of a table never do.
+    private static func mayChangeViews(_ meaning: Meaning) -> Bool {
+        meaning.notUnderstood != nil
+            || (meaning.facts + meaning.facts.flatMap(\.inner)).contains { facts in
+                !facts.classes.isDisjoint(with: [.procedure, .unknown])
+                    || facts.classes.contains(.ddl)
+                        && (facts.verb.contains("VIEW") || facts.verb.contains("RULE"))
+            }
     }
 
     /// The words that make a relation temporary cannot be written otherwise; what runs other texts may hold them.

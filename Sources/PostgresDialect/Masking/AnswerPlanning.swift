@@ -12,7 +12,8 @@ extension PostgresDialect {
     ) throws(DialectFault) -> Bool {
         guard hasMasks, !queue.isMuted, let masks, let id, let exchange = queue.open[id] else { return true }
         guard let description = RowDescription(message) else { throw malformed(BackendType.rowDescription) }
-        if masks.hasColumnRules {
+        noteSchemaVersion()
+        if masks.hasColumnRules, viewsChangedBy == nil {
             var missing: [LookupRequest.ColumnReference] = []
             for column in description.columns where column.table != 0 && column.attribute > 0 {
                 let reference = LookupRequest.ColumnReference(table: column.table, attribute: column.attribute)
@@ -55,6 +56,14 @@ extension PostgresDialect {
         return true
     }
 
+    /// Another session, or time, has moved the schema's version: what is known of it is asked anew. An answer that was
+    /// under way meanwhile is used once.
+    private mutating func noteSchemaVersion() {
+        guard lookup == nil, let current = terms?.schema.current, current != schemaSeen else { return }
+        schemaSeen = current
+        forgetSchema()
+    }
+
     static func format(_ formats: [Int16], _ index: Int) -> Int16? {
         formats.isEmpty ? nil : formats.count == 1 ? formats[0] : formats.indices.contains(index) ? formats[index] : nil
     }
@@ -63,6 +72,7 @@ extension PostgresDialect {
         guard column.table != 0 else { return [.computed] }
         // A whole row, or a system column.
         guard column.attribute > 0 else { return [column.attribute == 0 ? .unknown : .computed] }
+        guard viewsChangedBy == nil else { return [.unknown] }
         let reference = LookupRequest.ColumnReference(table: column.table, attribute: column.attribute)
         return origins[reference]?.origins.map(HiddenReads.resolved) ?? [.unknown]
     }
@@ -89,6 +99,7 @@ extension PostgresDialect {
             try withhold(id, refusal, &run, &events)
             return true
         }
+        noteSchemaVersion()
         let (facts, text) = copyFacts(exchange)
         if let masks, facts?.copy?.query != nil, askForRelation(exchange, masks, &run, &events) { return false }
         run.flush(into: &events)
@@ -98,7 +109,9 @@ extension PostgresDialect {
             events.append(.lookup(.columns([])))
             return false
         }
-        if let range = copy.query, let text, range.lowerBound >= 0, range.upperBound <= text.count {
+        if viewsChangedBy != nil {
+            events.append(.lookup(.columns([])))
+        } else if let range = copy.query, let text, range.lowerBound >= 0, range.upperBound <= text.count {
             events.append(.lookup(.query(text: Array(text[range]))))
         } else if let relation = copy.relation, namesAreSure(of: relation) {
             events.append(.lookup(.relation(relation, columns: copy.columns, searchPath: searchPath)))

@@ -134,7 +134,8 @@ extension PostgresDialect {
 
     /// Whether the catalogue connection finds the relation that this session means.
     func namesAreSure(of relation: RelationName) -> Bool {
-        relation.schema.isEmpty ? !namesAreUnsure : !relation.schema.hasPrefix("pg_temp")
+        guard viewsChangedBy == nil else { return false }
+        return relation.schema.isEmpty ? !namesAreUnsure : !relation.schema.hasPrefix("pg_temp")
     }
 
     private static func mentionsColumns(_ facts: StatementFacts) -> Bool { facts.hasStar || !facts.columns.isEmpty }

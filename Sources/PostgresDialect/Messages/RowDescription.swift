@@ -1,4 +1,3 @@
-package import AuditLedger
 package import NIOCore
 
 /// The columns of the rows that follow.
@@ -66,9 +65,4 @@ package struct RowDescription: Equatable, Sendable {
             }
         }
     }
-}
-
-extension ContentItem.Kind {
-    /// The RowDescription of an answer that is recorded without one: its bytes belong before those of the answer.
-    package static let columns = ContentItem.Kind(rawValue: "columns")
 }

@@ -28,10 +28,15 @@ package struct RecordedAnswer: Equatable, Sendable {
     package init() {}
 
     /// - Parameters:
+    ///   - columns: a RowDescription recorded with the command, for an answer that brings none.
     ///   - rows: how many rows and lines of COPY data are kept, over all result sets.
     ///   - valueBytes: how much of one value is shown.
-    package static func decode(_ bytes: [UInt8], rows: Int = 1000, valueBytes: Int = 4096) -> RecordedAnswer {
-        RecordingDecoder(rows: rows, valueBytes: valueBytes).decode(ByteBuffer(bytes: bytes))
+    package static func decode(
+        _ bytes: [UInt8], columns: [UInt8] = [], rows: Int = 1000, valueBytes: Int = 4096
+    ) -> RecordedAnswer {
+        let isDescribed = bytes.first == BackendType.rowDescription
+        return RecordingDecoder(rows: rows, valueBytes: valueBytes)
+            .decode(ByteBuffer(bytes: isDescribed ? bytes : columns + bytes))
     }
 }
 

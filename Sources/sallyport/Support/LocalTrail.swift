@@ -23,9 +23,9 @@ enum LocalTrail {
         }
     }
 
-    private static func decode(kind: String, answer: [UInt8]) -> AnswerView? {
+    private static func decode(kind: String, columns: [UInt8], answer: [UInt8]) -> AnswerView? {
         guard kind == "postgres" else { return nil }
-        let recorded = RecordedAnswer.decode(answer)
+        let recorded = RecordedAnswer.decode(answer, columns: columns)
         return AnswerView(
             results: recorded.results.map { .init(columns: $0.columns.map(\.name), rows: $0.rows, tag: $0.tag) },
             notices: recorded.notices,
