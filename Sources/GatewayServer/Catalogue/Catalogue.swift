@@ -24,7 +24,10 @@ final class Catalogue {
     /// Number of the connection opened last.
     private var generation = 0
 
-    init(eventLoop: any EventLoop, schema: SchemaVersion, connect: @escaping () -> EventLoopFuture<NIOLoopBound<CatalogueConnection>>) {
+    init(
+        eventLoop: any EventLoop, schema: SchemaVersion,
+        connect: @escaping () -> EventLoopFuture<NIOLoopBound<CatalogueConnection>>
+    ) {
         self.eventLoop = eventLoop
         self.schema = schema
         self.connect = connect

@@ -65,7 +65,9 @@ package final class CatalogueService: Sendable {
         let bound = catalogues.withLock { catalogues in
             if let kept = catalogues[key] { return kept.catalogue }
             let catalogue = NIOLoopBound(
-                Catalogue(eventLoop: eventLoop, schema: source.terms.schema) { Self.connect(source, within: limit, on: eventLoop) },
+                Catalogue(eventLoop: eventLoop, schema: source.terms.schema) {
+                    Self.connect(source, within: limit, on: eventLoop)
+                },
                 eventLoop: eventLoop)
             catalogues[key] = Kept(loop: eventLoop, catalogue: catalogue)
             return catalogue
