@@ -88,6 +88,13 @@ def crash_rounds(shop15, scratch, chance, turns):
 
 
 def verify(gateway, clients, turn):
+    entries, count = answered_is_recorded(gateway, clients, turn)
+    closed = [e for e in entries if e["type"] == "session.close"]
+    assert len(closed) >= len(clients), "sessions of the crash are not sealed"
+    return count
+
+
+def answered_is_recorded(gateway, clients, turn):
     entries = gateway.export()
     # Session → sequence numbers: no gap, none twice.
     sequences = {}
@@ -108,9 +115,7 @@ def verify(gateway, clients, turn):
             assert exchange is not None, f"{marker} was answered and is not in the record"
             assert exchange.kind == kind, exchange
             count += 1
-    closed = [e for e in entries if e["type"] == "session.close"]
-    assert len(closed) >= len(clients), "sessions of the crash are not sealed"
-    return count
+    return entries, count
 
 
 def test_stop_is_clean_and_record_reads_to_its_end(shop15, scratch):

@@ -19,6 +19,8 @@ struct Serve: AsyncParsableCommand {
     func run() async throws {
         let configuration = try file.load(checkingSecrets: true)
         let logger = try LineLog.makeLogger(level: ProcessInfo.processInfo.environment["SALLYPORT_LOG"])
+        // A limit on file sizes is a write that fails, and says so; not the end of the process.
+        signal(SIGXFSZ, SIG_IGN)
         for warning in Self.warnings(configuration) { Output.note("WARNING: " + warning) }
         let gateway: Gateway
         do {
