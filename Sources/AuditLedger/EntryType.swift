@@ -34,10 +34,14 @@ package struct EntryType: RawRepresentable, Hashable, Sendable, CustomStringConv
     package static let lockSet = EntryType(rawValue: "lock.set")
     package static let lockReleased = EntryType(rawValue: "lock.released")
     package static let gatewayStarted = EntryType(rawValue: "gateway.started")
+    /// A day went by without an entry: the log's end is still where it should be.
+    package static let gatewayAlive = EntryType(rawValue: "gateway.alive")
     package static let gatewayStopped = EntryType(rawValue: "gateway.stopped")
 
     /// An administrator's act: `admin.` and its name.
     package static func admin(_ act: String) -> EntryType {
         EntryType(rawValue: "admin." + act)
     }
+    /// A new log goes on where another was ended; names that one's last known checkpoint.
+    package static let newLog = EntryType.admin("new_log")
 }

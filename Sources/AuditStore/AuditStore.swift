@@ -13,14 +13,18 @@ package struct StoreOptions: Sendable {
     package var watermark: UInt64
     /// Whether a search index is kept.
     package var keepsIndex: Bool
+    /// How the ledger is kept; nil for a log without one.
+    package var ledger: LedgerOptions?
 
     package init(
-        vaultKey: SymmetricKey, segmentSize: Int = 32 << 20, watermark: UInt64 = 256 << 20, keepsIndex: Bool = true
+        vaultKey: SymmetricKey, ledger: LedgerOptions? = nil, segmentSize: Int = 32 << 20,
+        watermark: UInt64 = 256 << 20, keepsIndex: Bool = true
     ) {
         self.vaultKey = vaultKey
         self.segmentSize = segmentSize
         self.watermark = watermark
         self.keepsIndex = keepsIndex
+        self.ledger = ledger
     }
 }
 
@@ -37,6 +41,8 @@ package final class AuditStore: Sendable {
     private let now: @Sendable () -> Timestamp
     private let gateway: Mutex<SessionRecorder>
     private let filer: Filer?
+    /// The Merkle tree over the log; nil when the options ask for none.
+    package let ledger: LedgerKeeper?
     private let followers: Mutex<[any LogFollower]> = Mutex([])
 
     /// Opens the data folder, made when absent: checks the log, cuts a torn end, seals sessions that a crash left open.
@@ -47,8 +53,13 @@ package final class AuditStore: Sendable {
         directory: String, options: StoreOptions, storage: (any LogStorage)? = nil,
         now: @escaping @Sendable () -> Timestamp
     ) throws(GatewayError) -> AuditStore {
-        try AuditStore(
-            directory: directory, options: options, storage: storage ?? PosixStorage(root: directory), now: now)
+        let storage = storage ?? PosixStorage(root: directory)
+        do throws(GatewayError) {
+            return try AuditStore(directory: directory, options: options, storage: storage, now: now)
+        } catch {
+            if error.code != .storeBusy { storage.unlock() }
+            throw error
+        }
     }
 
     private init(
@@ -67,6 +78,12 @@ package final class AuditStore: Sendable {
                 cause: error)
         }
         let recovered = try LogRecovery.run(storage)
+        // Before anything is written: a log that is not the one signed must not grow.
+        ledger = try options.ledger.map { (ledger) throws(GatewayError) in
+            try LedgerKeeper(
+                LedgerStart.run(storage, ledger, log: recovered), storage: storage, options: ledger,
+                end: recovered.end, now: now)
+        }
         let filer =
             options.keepsIndex
             ? try Filer.open(directory: directory, storage: storage, vaultKey: options.vaultKey, end: recovered.end)
@@ -87,8 +104,22 @@ package final class AuditStore: Sendable {
         self.filer = filer
         for orphan in orphans { try sealOrphan(orphan) }
         try writer.start()
-        if let filer { try follow(filer) }
+        do throws(GatewayError) {
+            if let ledger { try keep(ledger) }
+            if let filer { try follow(filer) }
+        } catch {
+            close()
+            throw error
+        }
         if !orphans.isEmpty { writer.requestSync() }
+    }
+
+    /// A ledger that cannot be kept stops the log: nothing is acknowledged that no checkpoint will cover.
+    private func keep(_ ledger: LedgerKeeper) throws(GatewayError) {
+        ledger.connect(
+            onFailure: { [writer] in writer.stop($0) },
+            onIdle: { [weak self] in _ = try? self?.appendSystem(EntryDraft(.gatewayAlive)) })
+        try follow(ledger)
     }
 
     private func follow(_ follower: any LogFollower) throws(GatewayError) {
@@ -159,6 +190,7 @@ package final class AuditStore: Sendable {
     /// Nil when a new session may begin; else why not: the log failed, or room to close the open ones must be kept.
     package var admissionProblem: GatewayError? {
         if let problem = writer.state.withLock({ $0.failure ?? $0.spareProblem }) { return problem }
+        if let problem = ledger?.admissionProblem { return problem }
         guard let free = storage.freeBytes(), free < options.watermark else { return nil }
         return GatewayError(
             .diskFull,
@@ -211,35 +243,5 @@ package final class AuditStore: Sendable {
         let end = progress.synced
         for follower in followers.withLock({ $0 }) { follower.close(at: end) }
         storage.unlock()
-    }
-}
-
-/// A result that one side waits for and several may give; the first counts.
-private final class SharedWaiter: Sendable {
-    private struct State {
-        var result: Result<Void, GatewayError>?
-        var continuation: CheckedContinuation<Void, any Error>?
-    }
-
-    private let state = Mutex(State())
-
-    func resume(_ result: Result<Void, GatewayError>) {
-        let continuation = state.withLock { state in
-            guard state.result == nil else { return nil as CheckedContinuation<Void, any Error>? }
-            state.result = result
-            defer { state.continuation = nil }
-            return state.continuation
-        }
-        continuation?.resume(with: result.mapError { $0 as any Error })
-    }
-
-    func wait() async throws {
-        try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
-            let known = state.withLock { state in
-                if state.result == nil { state.continuation = continuation }
-                return state.result
-            }
-            if let known { continuation.resume(with: known.mapError { $0 as any Error }) }
-        }
     }
 }

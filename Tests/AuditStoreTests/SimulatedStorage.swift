@@ -12,6 +12,8 @@ final class SimulatedStorage: LogStorage {
     struct Fault {
         var at: Int
         var call: Call?
+        /// Only of paths that start so.
+        var path = ""
         var number: Int32
         /// Nothing works after it.
         var isCrash: Bool
@@ -77,7 +79,9 @@ final class SimulatedStorage: LogStorage {
             state.calls += 1
             state.log.append(call)
             guard let fault = state.fault,
-                fault.call == nil ? fault.at == state.calls : fault.at <= state.calls && fault.call == call
+                fault.call == nil
+                    ? fault.at == state.calls
+                    : fault.at <= state.calls && fault.call == call && path.hasPrefix(fault.path)
             else { return nil }
             if fault.isCrash { state.isDead = true }
             return fault.number
@@ -110,10 +114,12 @@ final class SimulatedStorage: LogStorage {
     }
 
     /// The disk after the process was killed: all that was written is there.
-    func copied() -> SimulatedStorage {
+    func copied(fault: Fault? = nil) -> SimulatedStorage {
         let (names, folders) = state.withLock { ($0.names, $0.folders) }
-        return SimulatedStorage(
+        let copy = SimulatedStorage(
             names: names.mapValues { Inode($0.state.withLock { $0.current }) }, folders: folders)
+        copy.state.withLock { $0.fault = fault }
+        return copy
     }
 
     func bytes(of path: String) -> [UInt8]? {

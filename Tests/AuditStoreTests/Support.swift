@@ -29,11 +29,13 @@ final class Folder: Sendable {
 }
 
 func openStore(
-    _ folder: Folder, _ storage: (any LogStorage)? = nil, segmentSize: Int = 1 << 20, keepsIndex: Bool = true
+    _ folder: Folder, _ storage: (any LogStorage)? = nil, segmentSize: Int = 1 << 20, keepsIndex: Bool = true,
+    ledger: LedgerOptions? = nil
 ) throws(GatewayError) -> AuditStore {
     try AuditStore.open(
         directory: folder.path,
-        options: StoreOptions(vaultKey: vaultKey, segmentSize: segmentSize, watermark: 1 << 20, keepsIndex: keepsIndex),
+        options: StoreOptions(
+            vaultKey: vaultKey, ledger: ledger, segmentSize: segmentSize, watermark: 1 << 20, keepsIndex: keepsIndex),
         storage: storage,
         now: wallClock)
 }

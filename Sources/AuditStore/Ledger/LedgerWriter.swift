@@ -27,9 +27,11 @@ package struct LedgerWriter {
         try folder.storage.replace(folder.checkpointPath, with: note)
     }
 
-    /// Removes the partial tiles at a tile's place but those of the widths kept. Only tidiness: left after a crash, they
-    /// do no harm, so nothing is synced.
-    package mutating func removePartials(of coordinate: TileCoordinate, but kept: Set<Int>) throws(StorageFailure) {
+    /// Removes the partial tiles at a tile's place that are narrower than `width`, but those kept; and their folder when
+    /// the full tile is there. Only tidiness: left after a crash, they do no harm, so nothing is synced.
+    package mutating func removePartials(
+        of coordinate: TileCoordinate, below width: Int, but kept: [Int] = []
+    ) throws(StorageFailure) {
         let place = folder.path(of: coordinate.full) + ".p"
         let names: [String]
         do throws(StorageFailure) {
@@ -38,9 +40,9 @@ package struct LedgerWriter {
             guard error.number == 2 else { throw error }
             return
         }
-        let gone = names.filter { name in Int(name).map { !kept.contains($0) } ?? false }
+        let gone = names.filter { name in Int(name).map { $0 < width && !kept.contains($0) } ?? false }
         for name in gone { try folder.storage.remove(place + "/" + name) }
-        guard gone.count == names.count else { return }
+        guard width == TileCoordinate.fullWidth, gone.count == names.count else { return }
         try folder.storage.remove(place)
         known.remove(place)
     }

@@ -349,6 +349,12 @@ final class LogWriter: Sendable {
                 ? "The audit log's disk is full: free space, then start the gateway again."
                 : "The audit log could not be written: \(cause.call) failed; check the disk, then start the gateway again.",
             cause: cause)
+        return stop(error)
+    }
+
+    /// Stops for good, for a reason from here or from a follower that must not fall behind. Returns the first reason.
+    @discardableResult
+    func stop(_ error: GatewayError) -> GatewayError {
         let (observers, progress, first): ([@Sendable (LogProgress) -> Void], LogProgress, GatewayError) =
             state.withLock { state in
                 if let known = state.failure { return ([], state.progress, known) }
