@@ -53,6 +53,8 @@ package struct PostgresDialect: Dialect {
     var hasTemporaries = false
     /// What is known of columns was learned at this version of the schema, or later.
     var schemaSeen: UInt64 = 0
+    /// Counts how often it was forgotten.
+    var schemaEpoch: UInt64 = 0
     /// The last command that may have changed views in a transaction which is not over: the catalogue connection does not
     /// see yet what this session sees.
     var viewsChangedBy: UInt64?

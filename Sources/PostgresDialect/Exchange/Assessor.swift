@@ -50,8 +50,7 @@ extension PostgresDialect {
         case FrontendType.parse:
             guard let parse = ParseMessage(command.bytes) else { break }
             note.kind = .parse(statement: parse.statement)
-            var meaning = meaning(of: command, analysis)
-            meaning.parameterTypes = parse.parameterTypes
+            let meaning = meaning(of: command, analysis, parameterTypes: parse.parameterTypes)
             note.meanings = [meaning]
             var assessment = textAssessment(note, analysis, command.text ?? [])
             if !names.prepare(parse.statement, meaning, limit: limits.names) { assessment.refusal = tooManyNames }
@@ -97,14 +96,16 @@ extension PostgresDialect {
         return assessment
     }
 
-    private func meaning(of command: Command, _ analysis: SQLAnalysis?) -> Meaning {
+    private func meaning(
+        of command: Command, _ analysis: SQLAnalysis?, parameterTypes: [UInt32] = []
+    ) -> Meaning {
         guard let analysis else {
             let reason = NotUnderstood(message: "the text was not analysed")
             return Meaning(number: command.id.number, facts: [], notUnderstood: reason)
         }
         return Meaning(
             number: command.id.number, facts: analysis.statements, notUnderstood: analysis.notUnderstood,
-            analysis: analysis)
+            analysis: analysis, parameterTypes: parameterTypes)
     }
 
     private func tooLarge(_ length: Int) -> Assessment {

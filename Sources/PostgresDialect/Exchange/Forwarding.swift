@@ -120,59 +120,27 @@ extension PostgresDialect {
     /// What a forwarded command changes for the commands behind it.
     private mutating func noteChanges(_ note: CommandNote) {
         guard hasMasks else { return }
-        let changes = note.meanings.contains { meaning in
-            meaning.notUnderstood != nil
-                || meaning.facts.contains { !$0.classes.isDisjoint(with: Self.catalogueChanging) }
-        }
-        if changes { forgetSchema() }
-        if note.meanings.contains(where: Self.mayChangeViews) { viewsChangedBy = note.id.number }
-        if note.meanings.contains(where: Self.mayMakeTemporaries) {
-            hasTemporaries = true
-            namesAreUnsure = true
-        }
-        if note.meanings.contains(where: {
-            $0.facts.contains {
-                ($0.settings + $0.inner.flatMap(\.settings)).contains {
-                    $0.name == nil || $0.name == "search_path" || $0.kind == .resetAll
-                } || $0.name == .discardsAll
+        for effects in note.meanings.lazy.map(\.effects) {
+            if effects.changesCatalogue { forgetSchema() }
+            if effects.changesViews { viewsChangedBy = note.id.number }
+            if effects.makesTemporaries {
+                hasTemporaries = true
+                namesAreUnsure = true
             }
-        }) {
-            namesAreUnsure = true
-            relations.forget()
-            // Only a server that reports it (18 and later) lets it be known again.
-            searchPath = nil
+            if effects.changesNames {
+                namesAreUnsure = true
+                relations.forget()
+                // Only a server that reports it (18 and later) lets it be known again.
+                searchPath = nil
+            }
         }
     }
 
     mutating func forgetSchema() {
+        schemaEpoch += 1
         origins.forget()
         relations.forget()
     }
-
-    /// A view keeps its OID and column numbers while what stands behind them changes; those of a table never do.
-    private static func mayChangeViews(_ meaning: Meaning) -> Bool {
-        meaning.notUnderstood != nil
-            || (meaning.facts + meaning.facts.flatMap(\.inner)).contains { facts in
-                !facts.classes.isDisjoint(with: [.procedure, .unknown])
-                    || facts.classes.contains(.ddl)
-                        && (facts.verb.contains("VIEW") || facts.verb.contains("RULE"))
-            }
-    }
-
-    /// The words that make a relation temporary cannot be written otherwise; what runs other texts may hold them.
-    private static func mayMakeTemporaries(_ meaning: Meaning) -> Bool {
-        meaning.notUnderstood != nil
-            || meaning.facts.contains { facts in
-                !facts.classes.isDisjoint(with: [.procedure, .unknown])
-                    || facts.classes.contains(.ddl)
-                        && (meaning.analysis == nil
-                            || facts.writes.contains { $0.schema.hasPrefix("pg_temp") }
-                            || String(decoding: meaning.analysis?.text ?? [], as: UTF8.self).lowercased()
-                                .contains("temp"))
-            }
-    }
-
-    private static let catalogueChanging: Set<StatementClass> = [.ddl, .procedure, .unknown]
 
     // MARK: - Refusals
 

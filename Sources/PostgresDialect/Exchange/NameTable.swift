@@ -1,22 +1,6 @@
 import GatewayCore
 import SQLAnalysis
 
-/// What a text that a name stands for may do.
-struct Meaning {
-    /// The exchange that gave the name this meaning; 0 for none.
-    var number: UInt64
-    var facts: [StatementFacts]
-    var notUnderstood: NotUnderstood?
-    /// The whole text, when the protocol's Parse made it.
-    var analysis: SQLAnalysis?
-    /// Types that Parse declared.
-    var parameterTypes: [UInt32] = []
-    /// The columns of its answer, once a Describe told them.
-    var columns: [RowDescription.Column]?
-    /// A cursor of SQL, which may outlive its transaction; a portal of Bind does not.
-    var isCursor = false
-}
-
 /// The names of prepared statements and of portals and cursors, each with every text it may stand for: a second PREPARE
 /// or
 /// Parse of a name may fail at the server, so an older meaning goes only when the server has confirmed what ends it.

@@ -69,17 +69,11 @@ extension PostgresDialect {
         let facts = exchange.meanings[0].facts
         if facts.count <= 1 { return true }
         if status == .inTransaction, exchange.statementIndex == facts.count - 1 { return true }
-        return facts.indices.allSatisfy { $0 == exchange.statementIndex || onlyReads(facts[$0]) }
+        return facts.indices.allSatisfy { $0 == exchange.statementIndex || TextEffects.onlyReads(facts[$0]) }
     }
 
     private func onlyReads(_ meanings: [Meaning]) -> Bool {
-        !meanings.isEmpty && meanings.allSatisfy { $0.notUnderstood == nil && $0.facts.allSatisfy(onlyReads) }
-    }
-
-    private func onlyReads(_ facts: StatementFacts) -> Bool {
-        facts.classes.isSubset(of: [.select, .empty]) && facts.writes.isEmpty
-            && facts.functions.allSatisfy(HarmlessFunctions.changesNothing)
-            && facts.name == nil
+        !meanings.isEmpty && !meanings.contains { !$0.effects.onlyReads }
     }
 
     /// An Execute has ended.

@@ -11,8 +11,13 @@ extension PostgresDialect {
         _ message: ByteBuffer, _ id: ExchangeID?, _ run: inout OutputRun, _ events: inout [TargetEvent]
     ) throws(DialectFault) -> Bool {
         guard hasMasks, !queue.isMuted, let masks, let id, let exchange = queue.open[id] else { return true }
-        guard let description = RowDescription(message) else { throw malformed(BackendType.rowDescription) }
         noteSchemaVersion()
+        if let known = knownPlan(message, exchange) {
+            queue.open[id]?.plan = known.plan
+            queue.open[id]?.columns = known.columns
+            return true
+        }
+        guard let description = RowDescription(message) else { throw malformed(BackendType.rowDescription) }
         if masks.hasColumnRules, viewsChangedBy == nil {
             var missing: [LookupRequest.ColumnReference] = []
             for column in description.columns where column.table != 0 && column.attribute > 0 {
@@ -52,8 +57,33 @@ extension PostgresDialect {
             })
         queue.open[id]?.plan = plan
         queue.open[id]?.columns = columns
+        keep(plan, columns, message, exchange)
         if let refusal = denial(plan, names: columns.map(\.name)) { try withhold(id, refusal, &run, &events) }
         return true
+    }
+
+    /// The plan of an earlier execution of the same statement, when nothing that it depends on has changed.
+    private func knownPlan(_ message: ByteBuffer, _ exchange: OpenExchange) -> PlannedAnswer? {
+        guard exchange.meanings.count == 1, !exchange.isQuery, viewsChangedBy == nil,
+            let known = exchange.meanings[0].lastPlan, known.schemaEpoch == schemaEpoch,
+            known.resultFormats == exchange.resultFormats, known.description == message
+        else { return nil }
+        return known
+    }
+
+    /// Keeps a plan that depends on nothing but columns whose origins are known.
+    private func keep(
+        _ plan: MaskPlan, _ columns: [RowDescription.Column], _ message: ByteBuffer, _ exchange: OpenExchange
+    ) {
+        guard exchange.meanings.count == 1, !exchange.isQuery, viewsChangedBy == nil, plan.denied == nil,
+            columns.allSatisfy({ column in
+                column.attribute > 0
+                    && origins[LookupRequest.ColumnReference(table: column.table, attribute: column.attribute)] != nil
+            })
+        else { return }
+        exchange.meanings[0].lastPlan = PlannedAnswer(
+            description: ByteBuffer(bytes: message.readableBytesView), resultFormats: exchange.resultFormats,
+            schemaEpoch: schemaEpoch, plan: plan, columns: columns)
     }
 
     /// Another session, or time, has moved the schema's version: what is known of it is asked anew. An answer that was

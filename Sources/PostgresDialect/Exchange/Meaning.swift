@@ -1,0 +1,114 @@
+import DataMasking
+import GatewayCore
+import NIOCore
+import SQLAnalysis
+
+/// What a text that a name stands for may do.
+struct Meaning {
+    /// The exchange that gave the name this meaning; 0 for none.
+    var number: UInt64
+    /// The columns of its answer, once a Describe told them.
+    var columns: [RowDescription.Column]?
+    /// A cursor of SQL, which may outlive its transaction; a portal of Bind does not.
+    var isCursor = false
+    private let text: JudgedText
+
+    /// - Parameters:
+    ///   - analysis: the whole text, when the protocol's Parse made it.
+    ///   - parameterTypes: types that Parse declared.
+    init(
+        number: UInt64, facts: [StatementFacts], notUnderstood: NotUnderstood? = nil, analysis: SQLAnalysis? = nil,
+        parameterTypes: [UInt32] = []
+    ) {
+        self.number = number
+        text = JudgedText(facts, notUnderstood, analysis, parameterTypes)
+    }
+
+    var facts: [StatementFacts] { text.facts }
+    var notUnderstood: NotUnderstood? { text.notUnderstood }
+    var analysis: SQLAnalysis? { text.analysis }
+    var parameterTypes: [UInt32] { text.parameterTypes }
+    var effects: TextEffects { text.effects }
+
+    /// How its answer was masked last, for an answer that comes in the same form again.
+    var lastPlan: PlannedAnswer? {
+        get { text.lastPlan }
+        nonmutating set { text.lastPlan = newValue }
+    }
+}
+
+/// Shared by all that one text gave a meaning to. Confined to its session.
+private final class JudgedText {
+    let facts: [StatementFacts]
+    let notUnderstood: NotUnderstood?
+    let analysis: SQLAnalysis?
+    let parameterTypes: [UInt32]
+    let effects: TextEffects
+    var lastPlan: PlannedAnswer?
+
+    init(
+        _ facts: [StatementFacts], _ notUnderstood: NotUnderstood?, _ analysis: SQLAnalysis?, _ parameterTypes: [UInt32]
+    ) {
+        self.facts = facts
+        self.notUnderstood = notUnderstood
+        self.analysis = analysis
+        self.parameterTypes = parameterTypes
+        effects = TextEffects(facts, isUnderstood: notUnderstood == nil, text: analysis?.text)
+    }
+}
+
+/// A plan for an answer, and what it depends on: the description, the formats asked for and what was known of the schema.
+struct PlannedAnswer {
+    var description: ByteBuffer
+    var resultFormats: [Int16]
+    var schemaEpoch: UInt64
+    var plan: MaskPlan
+    var columns: [RowDescription.Column]
+}
+
+/// What running a text may change for the commands behind it.
+struct TextEffects {
+    /// What the catalogue tells may be another thing afterwards.
+    let changesCatalogue: Bool
+    /// A view keeps its OID and column numbers while what stands behind them changes; those of a table never do.
+    let changesViews: Bool
+    let makesTemporaries: Bool
+    /// What a name without a schema stands for.
+    let changesNames: Bool
+    /// It certainly changes nothing.
+    let onlyReads: Bool
+
+    init(_ facts: [StatementFacts], isUnderstood: Bool, text: [UInt8]?) {
+        let unsure: Set<StatementClass> = [.procedure, .unknown]
+        changesCatalogue =
+            !isUnderstood || facts.contains { $0.classes.contains(.ddl) || !$0.classes.isDisjoint(with: unsure) }
+        changesViews =
+            !isUnderstood
+            || (facts + facts.flatMap(\.inner)).contains { facts in
+                !facts.classes.isDisjoint(with: unsure)
+                    || facts.classes.contains(.ddl)
+                        && (facts.verb.contains("VIEW") || facts.verb.contains("RULE"))
+            }
+        // The words that make a relation temporary cannot be written otherwise; what runs other texts may hold them.
+        let saysTemporary =
+            text.map { String(decoding: $0, as: UTF8.self).lowercased().contains("temp") } ?? true
+        makesTemporaries =
+            !isUnderstood
+            || facts.contains { facts in
+                !facts.classes.isDisjoint(with: unsure)
+                    || facts.classes.contains(.ddl)
+                        && (saysTemporary || facts.writes.contains { $0.schema.hasPrefix("pg_temp") })
+            }
+        changesNames = facts.contains {
+            ($0.settings + $0.inner.flatMap(\.settings)).contains {
+                $0.name == nil || $0.name == "search_path" || $0.kind == .resetAll
+            } || $0.name == .discardsAll
+        }
+        onlyReads = isUnderstood && facts.allSatisfy(Self.onlyReads)
+    }
+
+    static func onlyReads(_ facts: StatementFacts) -> Bool {
+        facts.classes.isSubset(of: [.select, .empty]) && facts.writes.isEmpty
+            && facts.functions.allSatisfy(HarmlessFunctions.changesNothing) && facts.name == nil
+    }
+}
