@@ -1,26 +1,38 @@
 import AuditLedger
+import Foundation
 import GRDB
 package import GatewayCore
 
 /// Which sessions there are.
 extension AuditArchive {
-    /// Newest first.
+    /// Texts up to which sessions are looked up by the texts that match, rather than looked into one by one.
+    private static let mostTexts = 20_000
+
+    /// Newest first. Errors: `bad_query`, `index_failed`.
     package func sessions(_ query: SessionQuery) throws -> [ArchivedSession] {
-        var found: [ArchivedSession] = []
-        var before = query.before
-        let words = query.text.map { $0.lowercased().split(whereSeparator: \.isWhitespace).map(String.init) } ?? []
-        while found.count < query.limit {
-            let batch = try sessions(query, before: before, limit: words.isEmpty ? query.limit - found.count : 200)
-            guard let last = batch.last else { break }
-            before = last.context.session
-            for session in batch where found.count < query.limit {
-                if try words.isEmpty || holds(words, session.context.session) { found.append(session) }
+        let terms = try query.text.map { try SearchTerms($0) }
+        return try index.read { db in
+            guard let terms else { return try Self.sessions(db, query, before: query.before, limit: query.limit) }
+            if let texts = try Self.texts(db, terms) {
+                return try Self.sessions(db, query, before: query.before, limit: query.limit, texts: texts)
             }
+            var found: [ArchivedSession] = []
+            var before = query.before
+            while found.count < query.limit {
+                let batch = try Self.sessions(db, query, before: before, limit: 200)
+                guard let last = batch.last else { break }
+                before = last.context.session
+                for session in batch where found.count < query.limit {
+                    if try Self.holds(db, terms, session.context.session) { found.append(session) }
+                }
+            }
+            return found
         }
-        return found
     }
 
-    private func sessions(_ query: SessionQuery, before: RecordID?, limit: Int) throws -> [ArchivedSession] {
+    private static func sessions(
+        _ db: Database, _ query: SessionQuery, before: RecordID?, limit: Int, texts: String? = nil
+    ) throws -> [ArchivedSession] {
         var conditions = ["kind <> 'gateway'"]
         var arguments: [(any DatabaseValueConvertible)?] = []
         func add(_ condition: String, _ values: (any DatabaseValueConvertible)?...) {
@@ -40,34 +52,43 @@ extension AuditArchive {
         add("opened >= ?", query.since?.microseconds)
         add("opened <= ?", query.until?.microseconds)
         add("id < ?", before?.description)
+        add("sid IN (SELECT sid FROM commands WHERE text IN (SELECT value FROM json_each(?)))", texts)
         arguments.append(limit)
         let sql = "SELECT * FROM sessions WHERE \(conditions.joined(separator: " AND ")) ORDER BY id DESC LIMIT ?"
-        return try index.read { db in
-            try Row.fetchAll(db, sql: sql, arguments: StatementArguments(arguments)).compactMap(ArchivedSession.init)
+        return try Row.fetchAll(db, sql: sql, arguments: StatementArguments(arguments)).compactMap(ArchivedSession.init)
+    }
+
+    /// The texts that hold all terms, as a JSON list; nil when too many may.
+    private static func texts(_ db: Database, _ terms: SearchTerms) throws -> String? {
+        guard let grams = terms.gramQuery else { return nil }
+        let candidates = try Int64.fetchAll(
+            db, sql: "SELECT rowid FROM grams WHERE grams MATCH ? LIMIT ?", arguments: [grams, mostTexts + 1])
+        guard candidates.count <= mostTexts else { return nil }
+        let find = try db.cachedStatement(sql: "SELECT body FROM texts WHERE text = ?")
+        let texts = try candidates.filter { text in
+            try Data.fetchOne(find, arguments: [text])?.withUnsafeBytes { terms.match($0) } ?? false
         }
+        return "[" + texts.map(String.init).joined(separator: ",") + "]"
+    }
+
+    private static func holds(_ db: Database, _ terms: SearchTerms, _ session: RecordID) throws -> Bool {
+        let find = try db.cachedStatement(
+            sql: """
+                SELECT body FROM texts WHERE body IS NOT NULL AND text IN
+                    (SELECT text FROM commands WHERE sid = (SELECT sid FROM sessions WHERE id = ?))
+                """)
+        let bodies = try Row.fetchCursor(find, arguments: [session.description])
+        while let row = try bodies.next() {
+            let holds = try row.withUnsafeData(atIndex: 0) { $0?.withUnsafeBytes { terms.match($0) } ?? false }
+            if holds { return true }
+        }
+        return false
     }
 
     package func session(_ id: RecordID) throws -> ArchivedSession? {
         try index.read { db in
             try Row.fetchOne(db, sql: "SELECT * FROM sessions WHERE id = ?", arguments: [id.description]).flatMap(
                 ArchivedSession.init)
-        }
-    }
-
-    private func holds(_ words: [String], _ session: RecordID) throws -> Bool {
-        var from: UInt64 = 0
-        while true {
-            let page = try entries(of: session, from: from, limit: 200)
-            for entry in page {
-                for item in entry.content where item.kind == .text {
-                    let text = String(decoding: item.bytes, as: UTF8.self).lowercased()
-                    if words.allSatisfy({ text.contains($0) }) { return true }
-                }
-            }
-            guard page.count == 200, let last = page.last, let sequence = try Leaf(last.leaf).sequence else {
-                return false
-            }
-            from = sequence + 1
         }
     }
 

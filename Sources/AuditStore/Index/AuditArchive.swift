@@ -3,7 +3,7 @@ package import GatewayCore
 
 /// The reading side of the record. Every call blocks while it reads; results are bounded by their limits.
 package final class AuditArchive: Sendable {
-    let index: SearchIndex
+    package let index: SearchIndex
     let storage: any LogStorage
     let vaultKey: SymmetricKey
 
@@ -33,7 +33,8 @@ package final class AuditArchive: Sendable {
             return AuditArchive(index: filer.index, storage: storage, vaultKey: vaultKey)
         }
         return AuditArchive(
-            index: try SearchIndex(path: directory + "/index.sqlite", isReader: true), storage: storage,
+            index: try SearchIndex(path: directory + "/index.sqlite", isReader: true, vaultKey: vaultKey),
+            storage: storage,
             vaultKey: vaultKey)
     }
 

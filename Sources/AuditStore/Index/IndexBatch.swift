@@ -1,4 +1,6 @@
 import AuditLedger
+import Crypto
+import Foundation
 import GRDB
 import GatewayCore
 
@@ -20,24 +22,51 @@ struct IndexBatch {
         var reason: String?
     }
 
+    /// A command that begins in this batch; most end in it too, and are written once.
+    private struct Command {
+        var id: Int64
+        var sid: Int64
+        var exchange: UInt64
+        var text: Int64
+        var time: Int64
+        var outcome: Int?
+        var code: String?
+        var rows: Int64?
+    }
+
     static let outcomeKinds: [OutcomeKind] = [
         .success, .error, .blocked, .cancelled, .interrupted, .suspended, .skipped,
     ]
 
     private let db: Database
+    private let textKey: SymmetricKey
+    private(set) var memory: IndexMemory
     private var tallies: [RecordID: Tally] = [:]
+    /// In the order of their ids.
+    private var commands: [Command] = []
     private let addEntry: Statement
     private let addChunk: Statement
     /// The last record was content, and its entry comes next.
     private var content: Int64?
+    /// The ledger's index of the next leaf.
+    private var leaf: Int64
+    private let firstLeaf: Int64
+    private var times: ClosedRange<Int64>?
 
-    init(_ db: Database) throws {
+    init(_ db: Database, memory: IndexMemory, textKey: SymmetricKey) throws {
         self.db = db
+        self.memory = memory
+        self.textKey = textKey
         addEntry = try db.cachedStatement(
             sql: "INSERT OR IGNORE INTO entries (sid, seq, position, content) VALUES (?, ?, ?, ?)")
         addChunk = try db.cachedStatement(
             sql: "INSERT OR IGNORE INTO chunks (sid, exchange, position, direction) VALUES (?, ?, ?, ?)")
-        content = try Int64.fetchOne(db, sql: "SELECT content FROM progress")
+        let progress = try Row.fetchOne(
+            db.cachedStatement(sql: "SELECT content, leaf, pending FROM progress"))
+        content = progress?[0]
+        leaf = progress?[1] ?? 0
+        firstLeaf = leaf
+        if self.memory.pending == nil { self.memory.pending = (progress?[2] as Data?).map(Array.init) }
     }
 
     /// `content`: what a content record holds, opened; empty when its session's key was erased.
@@ -46,6 +75,7 @@ struct IndexBatch {
         case .mark: return
         case .content:
             content = Int64(clamping: record.position)
+            memory.pending = items.first { $0.kind == .text }?.bytes
             try add(chunk: record)
         case .chunk: try add(chunk: record)
         case .leaf: try add(leaf: record)
@@ -68,17 +98,32 @@ struct IndexBatch {
             throw GatewayError(
                 .logCorrupt, "The entry at position \(record.position) of the audit log is no leaf.", cause: error)
         }
-        guard let session = leaf.session, let sequence = leaf.sequence, let type = leaf.type,
+        let number = self.leaf
+        self.leaf += 1
+        defer {
+            content = nil
+            memory.pending = nil
+        }
+        guard let session = leaf.session, let sequence = leaf.sequence, let type = leaf.type, let time = leaf.time,
             var tally = try tally(of: session, context: leaf.context, position: record.position)
         else { return }
+        times =
+            times.map { min($0.lowerBound, time.microseconds)...max($0.upperBound, time.microseconds) }
+            ?? time.microseconds...time.microseconds
         try addEntry.execute(arguments: [
             tally.sid, Int64(clamping: sequence), Int64(clamping: record.position),
             leaf["content"] == nil ? nil : content,
         ])
-        content = nil
         tally.next = max(tally.next, sequence + 1)
         count(leaf, type, into: &tally)
         tallies[session] = tally
+        switch type {
+        case .commandAllowed, .commandBlocked, .commandHeld:
+            try begin(leaf, number: number, sid: tally.sid, time: time.microseconds)
+        case .commandOutcome: try end(leaf, sid: tally.sid)
+        case .approvalRequested: try note(approval: leaf)
+        default: break
+        }
     }
 
     private func count(_ leaf: Leaf, _ type: EntryType, into tally: inout Tally) {
@@ -106,8 +151,86 @@ struct IndexBatch {
         }
     }
 
+    // MARK: Commands
+
+    private mutating func begin(_ leaf: Leaf, number: Int64, sid: Int64, time: Int64) throws {
+        guard let exchange = leaf.exchange else { return }
+        let shape = try shape(of: leaf)
+        let text = try text(memory.pending, shape: shape)
+        commands.append(Command(id: number, sid: sid, exchange: exchange, text: text, time: time))
+        memory.begin(.init(sid: sid, exchange: exchange), number)
+    }
+
+    private mutating func end(_ leaf: Leaf, sid: Int64) throws {
+        guard let exchange = leaf.exchange,
+            let kind = leaf["outcome"]?["kind"]?.string.flatMap(OutcomeKind.init(rawValue:)),
+            let outcome = Self.outcomeKinds.firstIndex(of: kind)
+        else { return }
+        let code = leaf["outcome"]?["code"]?.string
+        let rows = leaf["counts"]?["rows"]?.integer
+        let command = memory.end(.init(sid: sid, exchange: exchange))
+        if let command, let first = commands.first?.id, command >= first, let index = index(of: command) {
+            commands[index].outcome = outcome
+            commands[index].code = code
+            commands[index].rows = rows
+        } else if let command {
+            try db.cachedStatement(sql: "UPDATE commands SET outcome = ?, code = ?, rows = ? WHERE command = ?")
+                .execute(arguments: [outcome, code, rows, command])
+        } else {
+            // Begun before the writer's memory did.
+            try db.cachedStatement(
+                sql: "UPDATE commands SET outcome = ?, code = ?, rows = ? WHERE sid = ? AND exchange = ?"
+            ).execute(arguments: [outcome, code, rows, sid, Int64(clamping: exchange)])
+        }
+    }
+
+    private func index(of command: Int64) -> Int? {
+        var (low, high) = (0, commands.count)
+        while low < high {
+            let middle = (low + high) / 2
+            if commands[middle].id < command { low = middle + 1 } else { high = middle }
+        }
+        return low < commands.count && commands[low].id == command ? low : nil
+    }
+
+    private mutating func shape(of leaf: Leaf) throws -> Int64 {
+        func strings(_ name: String) -> [String] { (leaf[name]?.list ?? []).compactMap(\.string) }
+        let shape = IndexedShape(
+            classes: strings("classes"), verb: leaf["verb"]?.string, objects: strings("objects"),
+            rules: strings("rules"), verdict: leaf["verdict"]?.string)
+        let key = shape.key
+        if let known = memory.shapes[key] { return known }
+        let id = try IndexedShape.find(db, key: key) { shape }
+        memory.remember(shape: key, id)
+        return id
+    }
+
+    private mutating func text(_ body: [UInt8]?, shape: Int64) throws -> Int64 {
+        let key = IndexMemory.TextKey(shape: shape, body: body)
+        if let known = memory.texts[key] { return known }
+        let id = try IndexedText.find(db, shape: shape, body: body, key: textKey)
+        memory.remember(key, id)
+        return id
+    }
+
+    private mutating func note(approval leaf: Leaf) throws {
+        guard let approval = leaf["approval"]?.string.flatMap({ RecordID($0) }), let exchange = leaf.exchange,
+            let session = leaf["subject_session"]?.string.flatMap({ RecordID($0) }),
+            let tally = try tally(of: session, context: nil, position: 0)
+        else { return }
+        try db.cachedStatement(sql: "INSERT OR IGNORE INTO approvals (approval, sid, exchange) VALUES (?, ?, ?)")
+            .execute(arguments: [Data(approval.bytes), tally.sid, Int64(clamping: exchange)])
+    }
+
+    // MARK: Sessions
+
     private mutating func tally(of session: RecordID, context: SessionContext?, position: UInt64) throws -> Tally? {
         if let known = tallies[session] { return known }
+        if let known = memory.sessions[session] {
+            let tally = Tally(sid: known.sid, next: known.next)
+            tallies[session] = tally
+            return tally
+        }
         let find = try db.cachedStatement(sql: "SELECT sid, next FROM sessions WHERE id = ?")
         if let row = try Row.fetchOne(find, arguments: [session.description]) {
             let tally = Tally(sid: row[0], next: UInt64(clamping: row[1] as Int64))
@@ -135,21 +258,65 @@ struct IndexBatch {
         return tally
     }
 
+    // MARK: End
+
+    /// Whether the next record belongs to the last one, so that a transaction should not end between them.
+    var awaitsLeaf: Bool { content != nil }
+
     mutating func finish(segment: UInt64, position: UInt64) throws {
+        try writeCommands()
+        try writeSessions()
+        try writeSpan()
+        try db.cachedStatement(sql: "UPDATE progress SET segment = ?, position = ?, content = ?, leaf = ?, pending = ?")
+            .execute(arguments: [
+                Int64(clamping: segment), Int64(clamping: position), content, leaf, memory.pending.map { Data($0) },
+            ])
+    }
+
+    private func writeCommands() throws {
+        let add = try db.cachedStatement(
+            sql: """
+                INSERT OR REPLACE INTO commands (command, sid, exchange, text, time, outcome, code, rows)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+                """)
+        for command in commands {
+            try add.execute(arguments: [
+                command.id, command.sid, Int64(clamping: command.exchange), command.text, command.time,
+                command.outcome, command.code, command.rows,
+            ])
+        }
+    }
+
+    private mutating func writeSessions() throws {
         let update = try db.cachedStatement(
             sql: """
                 UPDATE sessions SET next = ?, commands = commands + ?, blocked = blocked + ?, held = held + ?, errors = errors + ?,
                     rows = rows + ?, outcomes = outcomes | ?, opened = coalesce(?, opened), closed = coalesce(?, closed),
                     closing = coalesce(?, closing), reason = coalesce(?, reason) WHERE sid = ?
                 """)
-        for tally in tallies.values {
+        for (session, tally) in tallies {
             try update.execute(arguments: [
                 Int64(clamping: tally.next), tally.commands, tally.blocked, tally.held, tally.errors, tally.rows,
                 tally.outcomes,
                 tally.opened, tally.closed, tally.closing, tally.reason, tally.sid,
             ])
+            memory.remember(session, .init(sid: tally.sid, next: tally.next))
         }
-        try db.cachedStatement(sql: "UPDATE progress SET segment = ?, position = ?, content = ?")
-            .execute(arguments: [Int64(clamping: segment), Int64(clamping: position), content])
+    }
+
+    /// Which leaves lie in which time, a row for some thousands of them: what a search by time begins with.
+    private func writeSpan() throws {
+        guard let times, leaf > firstLeaf else { return }
+        let last = try Row.fetchOne(
+            db.cachedStatement(sql: "SELECT first, last, low, high FROM spans ORDER BY first DESC LIMIT 1"))
+        if let last, (last[1] as Int64) == firstLeaf - 1, leaf - (last[0] as Int64) <= 4096 {
+            try db.cachedStatement(
+                sql: "UPDATE spans SET last = ?, low = min(low, ?), high = max(high, ?) WHERE first = ?"
+            )
+            .execute(arguments: [leaf - 1, times.lowerBound, times.upperBound, last[0] as Int64])
+        } else {
+            try db.cachedStatement(sql: "INSERT OR REPLACE INTO spans (first, last, low, high) VALUES (?, ?, ?, ?)")
+                .execute(arguments: [firstLeaf, leaf - 1, times.lowerBound, times.upperBound])
+        }
     }
 }

@@ -1,6 +1,9 @@
 import AuditLedger
+package import Crypto
 import GRDB
-import GatewayCore
+package import GatewayCore
+import Glibc
+import Synchronization
 
 /// A session that has an opening and no closing entry.
 struct OpenSession {
@@ -8,74 +11,150 @@ struct OpenSession {
     var nextSequence: UInt64
 }
 
-/// The SQLite projection of the log: which sessions there are, where their entries and chunks lie. Holds no content; it
-/// can be
-/// thrown away and made again from the log, so it is written with synchronous=NORMAL.
-final class SearchIndex: Sendable {
-    /// Raise it when the tables change: an index of another version is made again.
-    static let version = 2
+/// The SQLite projection of the log: which sessions and commands there are, where their entries and chunks lie. It holds
+/// the commands' masked texts and no other content.
+///
+/// It can be thrown away and made again from the log, so it is written with synchronous=NORMAL.
+package final class SearchIndex: Sendable {
+    package static let name = "index.sqlite"
+    /// What is put aside of an index that cannot be read.
+    package static let damagedName = "index.damaged.sqlite"
 
     let pool: DatabasePool
+    let path: String
+    /// Why the index that was found is made again; nil when it is not.
+    package let notice: String?
+    private let textKey: SymmetricKey
+    private let memory = Mutex(IndexMemory())
 
-    /// `isReader`: another process writes.
-    init(path: String, isReader: Bool) throws(GatewayError) {
+    /// Opens `path`, or makes it: also when what is there is of another version, or cannot be read, which is then put
+    /// aside.
+    ///
+    /// `isReader`: another process writes; then nothing is made.
+    package init(path: String, isReader: Bool, vaultKey: SymmetricKey) throws(GatewayError) {
+        self.path = path
+        textKey = IndexKey.derive(vaultKey, "text digests")
         do {
-            var configuration = Configuration()
-            configuration.readonly = isReader
-            configuration.busyMode = .timeout(5)
-            configuration.maximumReaderCount = 4
-            pool = try DatabasePool(path: path, configuration: configuration)
-            guard !isReader else { return }
-            try pool.writeWithoutTransaction { db in try db.execute(sql: "PRAGMA synchronous = NORMAL") }
-            try pool.write { db in
-                guard try Int.fetchOne(db, sql: "PRAGMA user_version") != Self.version else { return }
-                try Self.create(db)
-            }
-            let level = try pool.writeWithoutTransaction { db in try Int.fetchOne(db, sql: "PRAGMA synchronous") }
-            guard level == 1 else {
-                throw GatewayError(.indexFailed, "The search index does not run with synchronous=NORMAL.")
+            do {
+                pool = try Self.open(path, isReader: isReader)
+                notice = nil
+            } catch let error as Unusable where !isReader {
+                try Self.putAside(path, error)
+                pool = try Self.open(path, isReader: false)
+                notice = error.notice
             }
         } catch {
             throw Self.failure(error)
         }
     }
 
+    /// An index that must be made again.
+    private enum Unusable: Error {
+        case version(Int)
+        case damaged(DatabaseError)
+
+        var notice: String {
+            switch self {
+            case .version: "The search index is of another version and is made again from the log."
+            case .damaged(let error):
+                "The search index cannot be read (\(error.resultCode)); it was put aside as \(SearchIndex.damagedName) and is made again from the log."
+            }
+        }
+    }
+
+    private static func open(_ path: String, isReader: Bool) throws -> DatabasePool {
+        var configuration = Configuration()
+        configuration.readonly = isReader
+        configuration.busyMode = .timeout(5)
+        configuration.maximumReaderCount = 4
+        // What is deleted is overwritten: erasing a session must leave no byte of it.
+        configuration.prepareDatabase { try $0.execute(sql: "PRAGMA secure_delete = ON; PRAGMA temp_store = MEMORY") }
+        do {
+            let pool = try DatabasePool(path: path, configuration: configuration)
+            let version = try pool.read { try Int.fetchOne($0, sql: "PRAGMA user_version") ?? 0 }
+            if isReader {
+                guard version == IndexSchema.version else { throw Unusable.version(version) }
+                return pool
+            }
+            if version == 0 { try pool.write { try IndexSchema.create($0) } }
+            guard version == 0 || version == IndexSchema.version else { throw Unusable.version(version) }
+            let level = try pool.writeWithoutTransaction { db in
+                try db.execute(sql: "PRAGMA synchronous = NORMAL; PRAGMA journal_size_limit = 67108864")
+                return try Int.fetchOne(db, sql: "PRAGMA synchronous")
+            }
+            guard level == 1 else {
+                throw GatewayError(.indexFailed, "The search index does not run with synchronous=NORMAL.")
+            }
+            // A file whose first pages are torn does not answer these.
+            _ = try pool.read { db in
+                for table in ["progress", "sessions", "commands", "texts", "shapes"] {
+                    _ = try Row.fetchOne(db, sql: "SELECT * FROM \(table) LIMIT 1")
+                }
+                _ = try Row.fetchOne(db, sql: "SELECT rowid FROM grams WHERE grams MATCH '\"abc\"' LIMIT 1")
+            }
+            return pool
+        } catch let error as DatabaseError where isDamage(error) {
+            throw Unusable.damaged(error)
+        }
+    }
+
+    static func isDamage(_ error: DatabaseError) -> Bool {
+        // A missing table is damage too: only whole indexes are ever made.
+        [.SQLITE_CORRUPT, .SQLITE_NOTADB, .SQLITE_ERROR].contains(error.resultCode)
+    }
+
+    private static func putAside(_ path: String, _ why: Unusable) throws {
+        if case .damaged = why {
+            let aside = path.hasSuffix(name) ? path.dropLast(name.utf8.count) + damagedName : path + ".damaged"
+            guard rename(path, String(aside)) == 0 else {
+                throw StorageFailure(call: "rename", path: path, number: errno)
+            }
+        }
+        // The log of changes goes with the file it belongs to: with another one it would be applied to it.
+        remove(path)
+        // Made here so that SQLite's files get its mode.
+        let file = Glibc.open(path, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0o600)
+        guard file >= 0 else { throw StorageFailure(call: "open", path: path, number: errno) }
+        Glibc.close(file)
+    }
+
+    /// Removes an index file with all that SQLite keeps beside it.
+    package static func remove(_ path: String) {
+        for suffix in ["-wal", "-shm", ""] { unlink(path + suffix) }
+    }
+
     static func failure(_ error: any Error) -> GatewayError {
         (error as? GatewayError)
             ?? GatewayError(
                 .indexFailed,
-                "The search index failed; stop the gateway, remove index.sqlite* from the data folder and start it again.",
+                "The search index failed; stop the gateway, make the index again with: sallyport audit reindex, and start it.",
                 cause: error)
     }
 
-    private static func create(_ db: Database) throws {
-        for table in ["progress", "segments", "sessions", "entries", "chunks"] {
-            try db.execute(sql: "DROP TABLE IF EXISTS \(table)")
+    // MARK: Writing
+
+    /// Runs `body` in one transaction, which is a whole projected batch or nothing.
+    func write<Value>(_ body: (inout IndexBatch, Database) throws -> Value) throws -> Value {
+        // Taken out: unless the transaction commits, the next one begins with an empty memory.
+        let taken = memory.withLock { memory in
+            defer { memory = IndexMemory() }
+            return memory
         }
-        try db.execute(
-            sql: """
-                CREATE TABLE progress (segment INTEGER NOT NULL, position INTEGER NOT NULL, content INTEGER);
-                INSERT INTO progress VALUES (0, 0, NULL);
-                CREATE TABLE segments (number INTEGER PRIMARY KEY, first INTEGER NOT NULL);
-                CREATE INDEX segments_first ON segments (first);
-                CREATE TABLE sessions (
-                    sid INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, kind TEXT NOT NULL, connection TEXT NOT NULL,
-                    issuer TEXT, subject TEXT, name TEXT, agent TEXT, model TEXT, run TEXT, purpose TEXT, on_behalf_of TEXT,
-                    traceparent TEXT, trust TEXT, address TEXT NOT NULL, database TEXT, role TEXT, durability TEXT,
-                    opened INTEGER, closed INTEGER, first INTEGER NOT NULL, closing TEXT, reason TEXT, next INTEGER NOT NULL,
-                    commands INTEGER NOT NULL, blocked INTEGER NOT NULL, held INTEGER NOT NULL, errors INTEGER NOT NULL,
-                    rows INTEGER NOT NULL, outcomes INTEGER NOT NULL);
-                CREATE INDEX sessions_open ON sessions (sid) WHERE closed IS NULL;
-                CREATE INDEX sessions_run ON sessions (run) WHERE run IS NOT NULL;
-                CREATE TABLE entries (
-                    sid INTEGER NOT NULL, seq INTEGER NOT NULL, position INTEGER NOT NULL, content INTEGER,
-                    PRIMARY KEY (sid, seq)) WITHOUT ROWID;
-                CREATE TABLE chunks (
-                    sid INTEGER NOT NULL, exchange INTEGER NOT NULL, position INTEGER NOT NULL, direction INTEGER NOT NULL,
-                    PRIMARY KEY (sid, exchange, position)) WITHOUT ROWID;
-                PRAGMA user_version = \(version);
-                """)
+        let (value, kept) = try pool.write { db in
+            var batch = try IndexBatch(db, memory: taken, textKey: textKey)
+            let value = try body(&batch, db)
+            return (value, batch.memory)
+        }
+        memory.withLock { $0 = kept }
+        return value
     }
+
+    /// Forgets what the writer remembers: rows that it knew are gone.
+    func forget() {
+        memory.withLock { $0 = IndexMemory() }
+    }
+
+    // MARK: Reading
 
     /// Segment and position up to which the log is filed; segment 0 when nothing is.
     func progress() throws(GatewayError) -> (segment: UInt64, position: UInt64) {

@@ -41,7 +41,8 @@ final class Filer: LogFollower {
             throw SearchIndex.failure(error)
         }
         let filer = try Filer(
-            index: SearchIndex(path: directory + "/index.sqlite", isReader: false), storage: storage, vaultKey: vaultKey
+            index: SearchIndex(path: directory + "/index.sqlite", isReader: false, vaultKey: vaultKey),
+            storage: storage, vaultKey: vaultKey
         )
         let filed = try filer.index.progress().position
         guard filed <= end else {
@@ -121,12 +122,11 @@ final class Filer: LogFollower {
             guard var reader = try segments.open(number) else { throw Self.missing(number) }
             reader.seek(max(progress.position, reader.first))
             var isAtEnd = false
-            try index.pool.write { db in
-                var batch = try IndexBatch(db)
+            try index.write { batch, db in
                 try db.cachedStatement(sql: "INSERT OR IGNORE INTO segments (number, first) VALUES (?, ?)")
                     .execute(arguments: [Int64(clamping: number), Int64(clamping: reader.first)])
                 var count = 0
-                while reader.position < end, count < Self.recordsPerTransaction {
+                while reader.position < end, count < Self.recordsPerTransaction || batch.awaitsLeaf {
                     guard let record = try reader.next() else {
                         guard try segments.open(number + 1)?.first == reader.position else {
                             let offset = reader.offset(of: reader.position)
