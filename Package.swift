@@ -78,10 +78,17 @@ var targets: [Target] = [
             "AuditStore", "AccessPolicy", "Identity", "GatewayConfiguration", "GatewayCore", "AuditLedger",
             hummingbird, hummingbirdTLS, nioCore, nioSSL, logging,
         ]),
+    // A program of its own beside the gateway: it shares the ledger's formats with it and nothing else.
+    floor(
+        "LedgerWitness",
+        on: [
+            "AuditStore", "AuditLedger", "GatewayCore", hummingbird, hummingbirdTLS, nioCore, nioPosix, nioSSL, crypto,
+            logging,
+        ]),
     .executableTarget(
         name: "sallyport",
         dependencies: [
-            "GatewayServer", "AuditConsole", "AuditStore", "AuditLedger", "Identity", "CredentialVault",
+            "GatewayServer", "AuditConsole", "LedgerWitness", "AuditStore", "AuditLedger", "Identity", "CredentialVault",
             "GatewayConfiguration", "AccessPolicy", "GatewayCore", "PostgresDialect", argumentParser, logging,
             lifecycle, asyncHTTPClient,
             nioCore, nioHTTP1,
@@ -107,6 +114,7 @@ var targets: [Target] = [
             crypto,
         ]),
     tests(of: "AuditStore", with: ["AuditLedger", "GatewayCore", crypto, grdb]),
+    tests(of: "LedgerWitness", with: ["AuditLedger", "AuditStore", "GatewayCore", crypto, logging]),
     tests(of: "Identity", with: ["GatewayCore", jwtKit, crypto, cryptoExtras, nioCore, nioPosix]),
     tests(of: "CredentialVault", with: ["GatewayCore", crypto]),
     tests(

@@ -10,7 +10,7 @@ struct Sallyport: AsyncParsableCommand {
         subcommands: [
             Serve.self, TokenCommand.self, Sessions.self, Replay.self, Approvals.self, Approve.self, Deny.self,
             Locks.self,
-            LockCommand.self, Unlock.self, Audit.self, ConfigCommand.self,
+            LockCommand.self, Unlock.self, Audit.self, ConfigCommand.self, WitnessCommand.self,
         ])
 
     /// Exit codes: 0 done, 1 failed, 2 wrong usage or configuration.
