@@ -62,7 +62,8 @@ var targets: [Target] = [
     floor("Identity", on: ["GatewayCore", jwtKit, asyncHTTPClient, crypto, nioCore, nioHTTP1]),
     floor("CredentialVault", on: ["GatewayCore", crypto]),
     floor(
-        "GatewayConfiguration", on: ["GatewayCore", "AccessPolicy", "DataMasking", "CredentialVault", "Identity", yams]),
+        "GatewayConfiguration",
+        on: ["GatewayCore", "AccessPolicy", "AuditLedger", "DataMasking", "CredentialVault", "Identity", yams]),
 
     // The thin shell with the sockets.
     floor(
@@ -71,6 +72,7 @@ var targets: [Target] = [
             "SessionKernel", "PostgresDialect", "AuditStore", "AuditLedger", "Identity", "CredentialVault",
             "GatewayConfiguration", "AccessPolicy", "DataMasking", "SQLAnalysis", "GatewayCore",
             nioCore, nioPosix, nioSSL, x509, asn1, crypto, logging, lifecycle, deque,
+            asyncHTTPClient, nioHTTP1,
         ]),
     floor(
         "AuditConsole",
@@ -118,12 +120,13 @@ var targets: [Target] = [
     tests(of: "Identity", with: ["GatewayCore", jwtKit, crypto, cryptoExtras, nioCore, nioPosix]),
     tests(of: "CredentialVault", with: ["GatewayCore", crypto]),
     tests(
-        of: "GatewayConfiguration", with: ["GatewayCore", "AccessPolicy", "DataMasking", "CredentialVault", "Identity"]),
+        of: "GatewayConfiguration",
+        with: ["GatewayCore", "AccessPolicy", "AuditLedger", "DataMasking", "CredentialVault", "Identity"]),
     tests(
         of: "GatewayServer",
         with: [
             "SessionKernel", "PostgresDialect", "AuditStore", "AuditLedger", "GatewayCore", "AccessPolicy",
-            "DataMasking", "GatewayConfiguration", nioCore, nioPosix, nioEmbedded,
+            "DataMasking", "GatewayConfiguration", "LedgerWitness", nioCore, nioPosix, nioEmbedded, crypto, logging,
         ]),
     tests(
         of: "AuditConsole",

@@ -17,8 +17,9 @@ package struct Configuration: Sendable {
     package var session = SessionLife()
     package var durability = DurabilityLevel.command
     package var vaultKey: VaultKeySource
-    /// The log's name; kept for the Merkle log.
-    package var origin: String?
+    package var ledger = LedgerConfiguration()
+    /// The log's name; nil for the standard one.
+    package var origin: String? { ledger.origin }
     package var maximumSessions = 1000
     /// Seconds for TLS and sign-in together.
     package var signInSeconds = 30

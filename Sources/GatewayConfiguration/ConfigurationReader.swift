@@ -19,7 +19,7 @@ struct ConfigurationReader {
                     "data", "listen", "tls", "identity", "roles", "session", "durability", "vault", "ledger",
                     "max_sessions", "timeouts",
                     "connections",
-                ], later: ["retention", "notify", "sinks", "max_unwitnessed", "storage"])
+                ], later: ["retention", "notify", "sinks", "storage"])
         else { return nil }
         let data = section.read("data", or: context.absolute("data")) { context.path($0) }
         let identity = section["identity"].flatMap { readIdentity($0) }
@@ -34,7 +34,7 @@ struct ConfigurationReader {
         let roles = section["roles"].map { readRoles($0) } ?? RolesConfiguration()
         let session = section["session"].map { readSession($0) } ?? SessionLife()
         let durability = section.read("durability", or: .command) { $0.choice(DurabilityLevel.self) }
-        let origin = section["ledger"].flatMap { readOrigin($0) }
+        let ledger = section["ledger"].map { LedgerReader(context: context).read($0) } ?? LedgerConfiguration()
         let sessions = section.read("max_sessions", or: 1000) { $0.int(1...100_000) }
         let signIn = section.read("timeouts", or: 30) { readSignInSeconds($0) }
         let connections = readConnections(section)
@@ -50,7 +50,7 @@ struct ConfigurationReader {
         configuration.roles = roles
         configuration.session = session
         configuration.durability = durability
-        configuration.origin = origin
+        configuration.ledger = ledger
         configuration.maximumSessions = sessions
         configuration.signInSeconds = signIn
         configuration.connections = connections
@@ -215,17 +215,6 @@ struct ConfigurationReader {
         default:
             key.value.problem("the vault key comes from one place", fix: "write one of file, env and command")
             return nil
-        }
-    }
-
-    private func readOrigin(_ value: Value) -> String? {
-        value.section(["origin"], later: ["witnesses", "require"])?["origin"].flatMap { value in
-            guard let origin = value.text() else { return nil }
-            guard !origin.contains(where: { $0 == " " || $0 == "+" }) else {
-                value.problem("an origin has no spaces and no plus signs", fix: "write a name such as gw-1.example.com")
-                return nil
-            }
-            return origin
         }
     }
 

@@ -1,4 +1,5 @@
 import AccessPolicy
+import AuditLedger
 import CredentialVault
 import DataMasking
 import Foundation
@@ -20,7 +21,9 @@ private let example = """
     session: {max: 8h, idle: 1h, on_token_expiry: keep, grace: 10m}
     durability: strict
     vault: {key: {file: ./keys/vault.key}}
-    ledger: {origin: gw-1.example.com}
+    ledger:
+      {origin: gw-1.example.com, require: 1, max_unwitnessed: 60s,
+      witnesses: [{url: "https://w.example.com/prefix/", key: w.example.com+b1181cb7+BFhmZmZmZmZmZmZmZmZmZmZmZmZmZmZmZmZmZmZmZmZm}]}
     max_sessions: 50
     timeouts: {sign_in: 10s}
     connections:
@@ -71,6 +74,9 @@ private func errors(_ text: String, checkingSecrets: Bool = false) -> [Configura
         #expect(configuration.durability == .strict)
         #expect(configuration.vaultKey == .file("/etc/gw/keys/vault.key"))
         #expect(configuration.origin == "gw-1.example.com")
+        #expect(configuration.ledger.required == 1 && configuration.ledger.maximumUnwitnessed == 60)
+        #expect(configuration.ledger.witnesses.map(\.url) == ["https://w.example.com/prefix"])
+        #expect(configuration.ledger.witnesses.map(\.key.name) == ["w.example.com"])
         #expect(configuration.maximumSessions == 50 && configuration.signInSeconds == 10)
         #expect(configuration.warnings.isEmpty)
 
@@ -118,7 +124,7 @@ private func errors(_ text: String, checkingSecrets: Bool = false) -> [Configura
     @Test func literalSecretsAreWarnedAboutButNotShown() throws {
         let text = example.replacingOccurrences(of: "{env: ORDERS_PASSWORD}", with: "hunter2-secret")
         let configuration = try Configuration.parse(text, path: "/etc/gw/gw.yaml", checkingSecrets: false)
-        #expect(configuration.warnings.map(\.line) == [20])
+        #expect(configuration.warnings.map(\.line) == [22])
         #expect(configuration.warnings.first?.key == "connections[0].credential.password")
         #expect(!"\(configuration.warnings)".contains("hunter2"))
         var dumped = ""
@@ -130,7 +136,7 @@ private func errors(_ text: String, checkingSecrets: Bool = false) -> [Configura
         let text = example.replacingOccurrences(of: "ORDERS_PASSWORD", with: "SALLYPORT_SURELY_ABSENT")
         #expect(errors(text).isEmpty)
         let found = errors(text, checkingSecrets: true)
-        #expect(found.map(\.line) == [20])
+        #expect(found.map(\.line) == [22])
         #expect(found.first?.what.contains("SALLYPORT_SURELY_ABSENT") == true)
     }
 

@@ -29,6 +29,17 @@ struct Mistake: Sendable, CustomTestStringConvertible {
     var testDescription: String { "\(key): \(words)" }
 }
 
+private let witnessKey = "w.example.com+b1181cb7+BFhmZmZmZmZmZmZmZmZmZmZmZmZmZmZmZmZmZmZmZmZm"
+private let logKey = "gw-1.example.com+d5c493ee+AVhmZmZmZmZmZmZmZmZmZmZmZmZmZmZmZmZmZmZmZmZm"
+
+private func oneWitness(_ url: String = "https://w.example.com", _ key: String = witnessKey) -> String {
+    "{url: \"\(url)\", key: \"\(key)\"}"
+}
+
+private func witness(url: String = "https://w.example.com", key: String = witnessKey) -> String {
+    "ledger: {witnesses: [\(oneWitness(url, key))]}\n"
+}
+
 private let mistakes: [Mistake] = [
     // Keys
     Mistake("colour: blue\n", 10, "colour", "not known"),
@@ -36,7 +47,6 @@ private let mistakes: [Mistake] = [
     Mistake("sinks: []\n", 10, "sinks", "not available in this version"),
     Mistake("notify: []\n", 10, "notify", "not available in this version"),
     Mistake("retention: []\n", 10, "retention", "not available in this version"),
-    Mistake("ledger: {origin: a.example, witnesses: []}\n", 10, "ledger.witnesses", "not available in this version"),
     Mistake("data: ./other\n", 1, "data", "more than once"),
     Mistake("[1]: 2\n", 10, "", "a key must be a text"),
     // Listening and TLS
@@ -89,6 +99,17 @@ private let mistakes: [Mistake] = [
     Mistake("vault: {key: {file: a, env: B}}\n", 10, "vault.key", "one place"),
     Mistake("vault: {key: {command: [pass, show]}}\n", 10, "vault.key.command", "not absolute"),
     Mistake("ledger: {origin: a b}\n", 10, "ledger.origin", "no spaces"),
+    Mistake("ledger: {require: 1}\n", 10, "ledger.require", "no checkpoint would ever be published"),
+    Mistake("ledger: {max_unwitnessed: 60s}\n", 10, "ledger.max_unwitnessed", "no witnesses"),
+    Mistake("ledger: {max_unwitnessed: 60}\n", 10, "ledger.max_unwitnessed", "duration is expected"),
+    Mistake("ledger: {witnesses: [{url: \"https://w.example\"}]}\n", 10, "ledger.witnesses[0]", "`key` is missing"),
+    Mistake(witness(key: "nonsense"), 10, "ledger.witnesses[0].key", "no verifier key"),
+    Mistake(witness(key: logKey), 10, "ledger.witnesses[0].key", "a log's key"),
+    Mistake(witness(url: "http://w.example.com"), 10, "ledger.witnesses[0].url", "https"),
+    Mistake(witness(url: "https://u:p@w.example.com"), 10, "ledger.witnesses[0].url", "https"),
+    Mistake(witness(url: "ftp://w.example.com"), 10, "ledger.witnesses[0].url", "https"),
+    Mistake(
+        "ledger: {witnesses: [\(oneWitness()), \(oneWitness())]}\n", 10, "ledger.witnesses[1]", "listed already"),
     Mistake("max_sessions: 0\n", 10, "max_sessions", "1 to 100000"),
     Mistake("timeouts: {sign_in: 1h}\n", 10, "timeouts.sign_in", "out of range"),
     // Connections

@@ -3,6 +3,7 @@ import AuditLedger
 import AuditStore
 import Foundation
 import GatewayCore
+import Identity
 import LedgerWitness
 import Logging
 import ServiceLifecycle
@@ -22,6 +23,8 @@ struct WitnessCommand: AsyncParsableCommand {
             let storage = PosixStorage(root: data)
             do throws(StorageFailure) {
                 try storage.makeDirectory("")
+                // Without its name everything in it would be gone after a power loss.
+                try PosixStorage(root: data + "/..").syncDirectory("")
             } catch {
                 throw CommandFailure("The folder \(data) cannot be made: \(error).")
             }

@@ -1,0 +1,1 @@
+../AuditStoreTests/SimulatedStorage.swift

@@ -1,0 +1,1 @@
+../LedgerWitnessTests/Support.swift
