@@ -1,9 +1,12 @@
 package import AuditLedger
+package import CredentialVault
 
 /// The log's name and its witnesses.
-package struct LedgerConfiguration: Sendable, Hashable {
-    /// Nil for the standard one.
+package struct LedgerConfiguration: Sendable {
+    /// The configured part of the log's name; a part made with its key is added. Nil for the standard one.
     package var origin: String?
+    /// An Ed25519 private key, 64 hexadecimal digits; nil for one that is made at the first start.
+    package var key: SecretReference?
     package var witnesses: [WitnessConfiguration] = []
     /// Witnesses that must have cosigned a checkpoint before it is published.
     package var required = 0

@@ -8,8 +8,9 @@ struct LedgerReader {
 
     func read(_ value: Value) -> LedgerConfiguration {
         var ledger = LedgerConfiguration()
-        guard let section = value.section(["origin", "witnesses", "require", "max_unwitnessed"]) else { return ledger }
+        guard let section = value.section(["origin", "key", "witnesses", "require", "max_unwitnessed"]) else { return ledger }
         ledger.origin = section["origin"].flatMap(readOrigin)
+        ledger.key = section["key"].flatMap { context.secret($0) }
         var lines: [String: Int] = [:]
         for element in section["witnesses"]?.list() ?? [] {
             guard let witness = readWitness(element) else { continue }
@@ -40,8 +41,13 @@ struct LedgerReader {
 
     private func readOrigin(_ value: Value) -> String? {
         guard let origin = value.text() else { return nil }
-        guard !origin.contains(where: { $0 == " " || $0 == "+" }) else {
-            value.problem("an origin has no spaces and no plus signs", fix: "write a name such as gw-1.example.com")
+        let isName =
+            origin.utf8.count <= 200
+            && origin.unicodeScalars.allSatisfy { $0.value > 0x20 && $0 != "+" && !$0.properties.isWhitespace }
+        guard isName else {
+            value.problem(
+                "an origin has no spaces and no plus signs, and at most 200 bytes",
+                fix: "write a name such as gw-1.example.com")
             return nil
         }
         return origin
