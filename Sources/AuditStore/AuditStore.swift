@@ -43,6 +43,8 @@ package final class AuditStore: Sendable {
     private let filer: Filer?
     /// The Merkle tree over the log; nil when the options ask for none.
     package let ledger: LedgerKeeper?
+    /// The full check that goes on beside the gateway once it was started.
+    package let check = BackgroundCheck()
     private let followers: Mutex<[any LogFollower]> = Mutex([])
 
     /// Opens the data folder, made when absent: checks the log, cuts a torn end, seals sessions that a crash left open.
@@ -190,7 +192,7 @@ package final class AuditStore: Sendable {
     /// Nil when a new session may begin; else why not: the log failed, or room to close the open ones must be kept.
     package var admissionProblem: GatewayError? {
         if let problem = writer.state.withLock({ $0.failure ?? $0.spareProblem }) { return problem }
-        if let problem = ledger?.admissionProblem { return problem }
+        if let problem = ledger?.admissionProblem ?? check.problem { return problem }
         guard let free = storage.freeBytes(), free < options.watermark else { return nil }
         return GatewayError(
             .diskFull,
@@ -239,6 +241,7 @@ package final class AuditStore: Sendable {
 
     /// Syncs what was appended, ends the threads; every later append throws. Blocks until done.
     package func close() {
+        check.stop()
         writer.close()
         let end = progress.synced
         for follower in followers.withLock({ $0 }) { follower.close(at: end) }

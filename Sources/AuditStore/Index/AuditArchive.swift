@@ -49,7 +49,7 @@ package final class AuditArchive: Sendable {
         return false
     }
 
-    private func logEnd() throws -> UInt64 {
+    func logEnd() throws -> UInt64 {
         var (segment, position) = try index.progress()
         segment = max(segment, 1)
         let folder = SegmentFolder(storage: storage)

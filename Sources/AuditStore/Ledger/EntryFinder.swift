@@ -19,21 +19,26 @@ package struct EntryFinder {
     ///
     /// Errors: those of `LedgerFolder`.
     package mutating func index(of id: RecordID, reach: UInt64 = .max) throws -> UInt64? {
-        let count = size >> 8 + (size & 255 > 0 ? 1 : 0)
-        guard count > 0 else { return nil }
-        var low: UInt64 = 0
-        var high = count
-        // The last bundle that does not begin after the id.
-        while high - low > 1 {
-            let middle = low + (high - low) / 2
-            if try firstID(middle) <= id { low = middle } else { high = middle }
-        }
+        guard size > 0 else { return nil }
+        let count = (size - 1) >> 8 + 1
+        let low = try place(of: id)
         if let index = try index(of: id, in: low) { return index }
         for distance in 1...max(1, min(reach, count)) {
             if low + distance < count, let index = try index(of: id, in: low + distance) { return index }
             if distance <= low, let index = try index(of: id, in: low - distance) { return index }
         }
         return nil
+    }
+
+    /// The last bundle that does not begin after an id; the tree must have entries.
+    mutating func place(of id: RecordID) throws -> UInt64 {
+        var low: UInt64 = 0
+        var high = (size - 1) >> 8 + 1
+        while high - low > 1 {
+            let middle = low + (high - low) / 2
+            if try firstID(middle) <= id { low = middle } else { high = middle }
+        }
+        return low
     }
 
     private mutating func firstID(_ place: UInt64) throws -> RecordID {
@@ -63,7 +68,7 @@ package struct EntryFinder {
         return bundle
     }
 
-    private static func holds(_ needle: [UInt8], in bytes: ArraySlice<UInt8>) -> Bool {
+    static func holds(_ needle: [UInt8], in bytes: ArraySlice<UInt8>) -> Bool {
         bytes.withUnsafeBytes { bytes in
             needle.withUnsafeBytes { needle in
                 guard needle.count >= 8, bytes.count >= needle.count else { return false }

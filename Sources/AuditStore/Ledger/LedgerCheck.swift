@@ -40,6 +40,10 @@ package struct LedgerCheck: Sendable {
             origin: checkpoint.origin, size: checkpoint.head.size, root: checkpoint.head.root.base64)
         summary.witnesses = signers.filter { $0.key.algorithm == .cosignatureV1 }.map(\.key.name)
 
+        // The index follows the log a little behind.
+        if isLive, let archive, try !archive.waitForIndex(seconds: 60) {
+            throw LedgerProblem(.index, "the index does not come up to the log")
+        }
         var sessions = SessionsCheck(archive: archive, workers: workers)
         var tree = LedgerTreeCheck(files: files, head: checkpoint.head, workers: workers)
         try tree.run(report) { ended in try sessions.take(ended, isFinal: true) }
@@ -52,6 +56,7 @@ package struct LedgerCheck: Sendable {
         var rest = LedgerRest(files: files, size: checkpoint.head.size)
         try report(LedgerCheckProgress(stage: .files, done: 0, total: tree.tiles + tree.bundles))
         try files.walk(others: ["checkpoint.new"]) { try rest.add($0) }
+        var erasedSince: Set<RecordID> = []
         if hasLog {
             var log = try LedgerLogCheck(
                 files: files, head: checkpoint.head, tree: tree.tree, rest: rest, firstLeaf: firstLeaf,
@@ -59,11 +64,12 @@ package struct LedgerCheck: Sendable {
             try log.run(isLive: isLive, report)
             summary.logEntries = log.compared
             summary.uncovered = log.uncovered
+            erasedSince = log.erased
         } else if !isLive, let ahead = rest.ahead.first {
             throw LedgerProblem(.file, "is not covered by the checkpoint", file: files.path(ahead))
         }
         try sessions.take(Array(tree.open), isFinal: !isLive && summary.uncovered == 0, report)
-        try sessions.finish(erased: tree.erased, isLive: isLive, into: &summary)
+        try sessions.finish(erased: tree.erased.union(erasedSince), isLive: isLive, into: &summary)
         return summary
     }
 

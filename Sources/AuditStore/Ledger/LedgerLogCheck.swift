@@ -13,6 +13,9 @@ struct LedgerLogCheck {
     private(set) var compared: UInt64 = 0
     private(set) var uncovered: UInt64 = 0
 
+    /// Sessions that entries past the checkpoint say to be erased.
+    private(set) var erased: Set<RecordID> = []
+
     private var tree: TileBuilder
     private var bundles: BundleBuilder
     private var rest: LedgerRest
@@ -54,14 +57,18 @@ struct LedgerLogCheck {
         let folder = SegmentFolder(storage: files.storage)
         let numbers = try files.storage.list("wal").compactMap { SegmentHeader.number(of: $0) }.sorted()
         var next: (number: UInt64, leaf: UInt64)?
+        var last: UInt64 = 0
         for (place, number) in numbers.enumerated() {
             try report(LedgerCheckProgress(stage: .log, done: UInt64(place), total: UInt64(numbers.count)))
-            // One that was never begun, or was removed just now.
-            guard var reader = try folder.open(number) else { continue }
+            // One that was never begun; or, while a gateway runs, one that was removed just now, and with it all before.
+            guard var reader = try folder.open(number) else {
+                next = nil
+                continue
+            }
             if let next, next.number != number || next.leaf != reader.firstLeaf {
-                // A running gateway's segments go away from the front, never from the middle.
                 throw LedgerProblem(
-                    .log, "does not go on where the one before ends", file: reader.path, index: next.leaf)
+                    .log, "does not go on where the one before ends", file: reader.path,
+                    index: max(next.leaf, firstLeaf) - firstLeaf)
             }
             var leaf = reader.firstLeaf
             while let record = try reader.next() {
@@ -72,8 +79,9 @@ struct LedgerLogCheck {
                 try take(record.payload, at: leaf - firstLeaf, of: reader.path)
             }
             next = (number + 1, leaf)
+            last = leaf
         }
-        let end = max(next?.leaf ?? 0, firstLeaf) - firstLeaf
+        let end = max(last, firstLeaf) - firstLeaf
         guard end >= head.size else {
             throw LedgerProblem(
                 .log, "the log ends before the checkpoint's \(head.size) entries", file: "wal", index: end)
@@ -99,6 +107,7 @@ struct LedgerLogCheck {
         }
         uncovered += 1
         tree.append(MerkleTree.leafHash(leaf))
+        if case .erased(let session) = try? LeafFacts(leaf)?.effect { erased.insert(session) }
         if !rest.ahead.isEmpty {
             try bundles.append(leaf)
             try rest.take(tree.takeWrites(), bundles.takeWrites())

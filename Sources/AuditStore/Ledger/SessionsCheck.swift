@@ -28,7 +28,9 @@ struct SessionsCheck {
         while next < sessions.count {
             try report(
                 LedgerCheckProgress(stage: .sessions, done: UInt64(next), total: UInt64(sessions.count)))
-            let some = Array(sessions[next..<min(next + Self.batch, sessions.count)])
+            // Alone on its thread a check is to be ended soon.
+            let batch = workers > 1 ? Self.batch : 1
+            let some = Array(sessions[next..<min(next + batch, sessions.count)])
             let results = parallel(some.count, workers: workers) { place in
                 Result { () throws(LedgerProblem) in
                     try check.run(some[place].key, some[place].value, isFinal: isFinal)
