@@ -90,7 +90,8 @@ var targets: [Target] = [
     .executableTarget(
         name: "sallyport",
         dependencies: [
-            "GatewayServer", "AuditConsole", "LedgerWitness", "AuditStore", "AuditLedger", "Identity", "CredentialVault",
+            "GatewayServer", "AuditConsole", "LedgerWitness", "AuditStore", "AuditLedger", "Identity",
+            "CredentialVault",
             "GatewayConfiguration", "AccessPolicy", "GatewayCore", "PostgresDialect", argumentParser, logging,
             lifecycle, asyncHTTPClient,
             nioCore, nioHTTP1,
@@ -100,6 +101,10 @@ var targets: [Target] = [
     // Bench only: the floor that the gateway is measured against.
     .executableTarget(
         name: "bare-relay", dependencies: [nioCore, nioPosix], path: "Benchmarks/BareRelay", swiftSettings: habits),
+    // Bench only: the record without protocols and sockets.
+    .executableTarget(
+        name: "ledger-bench", dependencies: ["AuditStore", "AuditLedger", "GatewayCore", crypto],
+        path: "Benchmarks/LedgerBench", swiftSettings: habits),
 
     tests(of: "GatewayCore"),
     tests(of: "SQLAnalysis", with: ["GatewayCore"]),
@@ -152,6 +157,7 @@ let package = Package(
     products: [
         .executable(name: "sallyport", targets: ["sallyport"]),
         .executable(name: "bare-relay", targets: ["bare-relay"]),
+        .executable(name: "ledger-bench", targets: ["ledger-bench"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),

@@ -8,7 +8,9 @@ struct LedgerReader {
 
     func read(_ value: Value) -> LedgerConfiguration {
         var ledger = LedgerConfiguration()
-        guard let section = value.section(["origin", "key", "witnesses", "require", "max_unwitnessed"]) else { return ledger }
+        guard let section = value.section(["origin", "key", "witnesses", "require", "max_unwitnessed"]) else {
+            return ledger
+        }
         ledger.origin = section["origin"].flatMap(readOrigin)
         ledger.key = section["key"].flatMap { context.secret($0) }
         var lines: [String: Int] = [:]
