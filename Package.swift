@@ -43,6 +43,7 @@ var targets: [Target] = [
     .systemLibrary(name: "CPgQuery", providers: [.apt(["libpg-query-dev"])]),
     .systemLibrary(name: "CXXHash", pkgConfig: "libxxhash", providers: [.apt(["libxxhash-dev"])]),
     .systemLibrary(name: "CLibcrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+    .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
     .systemLibrary(name: "CHyperscan", pkgConfig: "libhs", providers: [.apt(["libvectorscan-dev"])]),
 
     // Pure floors: no sockets, clock or tasks.
@@ -58,7 +59,7 @@ var targets: [Target] = [
         "PostgresDialect", on: ["SessionKernel", "GatewayCore", "SQLAnalysis", "DataMasking", nioCore, crypto, deque]),
 
     // Storage, identity, secrets.
-    floor("AuditStore", on: ["AuditLedger", "GatewayCore", "CXXHash", "CLibcrypto", grdb, crypto]),
+    floor("AuditStore", on: ["AuditLedger", "GatewayCore", "CXXHash", "CZstd", "CLibcrypto", grdb, crypto]),
     floor("Identity", on: ["GatewayCore", jwtKit, asyncHTTPClient, crypto, nioCore, nioHTTP1]),
     floor("CredentialVault", on: ["GatewayCore", crypto]),
     floor(

@@ -78,7 +78,9 @@ struct LedgerBench {
         }
         try await store.durable(Content.outcome(recorder, 1))
         let seconds = (ContinuousClock.now - begin) / .seconds(1)
-        print("recording one answer of \(megabytes) MiB, synced every 256 KiB: \(Self.text(Double(megabytes) / seconds)) MiB/s")
+        print(
+            "recording one answer of \(megabytes) MiB, synced every 256 KiB: \(Self.text(Double(megabytes) / seconds)) MiB/s"
+        )
         let (_, filing) = try await Self.timed {
             store.close()
         }
@@ -96,9 +98,11 @@ struct LedgerBench {
                 try recorder.append(EntryDraft(.sessionOpen))
                 for exchange in 1...UInt64(500) {
                     // Every other text is its own.
-                    let one = "SELECT * FROM orders WHERE id = \(UInt64(number) * 500 + exchange) AND note = 'n\(number)'"
+                    let one =
+                        "SELECT * FROM orders WHERE id = \(UInt64(number) * 500 + exchange) AND note = 'n\(number)'"
                     let isOwn = exchange % 2 == 0
-                    _ = isOwn
+                    _ =
+                        isOwn
                         ? try Content.command(recorder, exchange, one) : try Content.command(recorder, exchange)
                     _ = try Content.answer(recorder, exchange)
                     _ = try Content.outcome(recorder, exchange)
@@ -110,9 +114,11 @@ struct LedgerBench {
         let bytes = try Self.bytes(beneath: folder + "/reading")
         print()
         print("\(commands) commands in \(sessions) sessions, every other text its own")
-        print("  written in \(Self.text(writing)) s, filed \(Self.text(filing)) s after that: "
-            + "\(Self.text((writing + filing) * 1e6 / Double(commands))) us a command")
-        print("  on disk, bytes a command: " + bytes.map { "\($0.name) \($0.bytes / commands)" }.joined(separator: ", "))
+        print(
+            "  written in \(Self.text(writing)) s, filed \(Self.text(filing)) s after that: "
+                + "\(Self.text((writing + filing) * 1e6 / Double(commands))) us a command")
+        print(
+            "  on disk, bytes a command: " + bytes.map { "\($0.name) \($0.bytes / commands)" }.joined(separator: ", "))
 
         store = try open("reading")
         if let archive = store.archive { try search(archive) }
@@ -145,8 +151,9 @@ struct LedgerBench {
                 times.append((ContinuousClock.now - begin) / .milliseconds(1))
             }
             times.sort()
-            print("  search for \(what): \(hits) hits, p50 \(Self.text(times[times.count / 2])) ms, "
-                + "p99 \(Self.text(times[times.count * 99 / 100])) ms")
+            print(
+                "  search for \(what): \(hits) hits, p50 \(Self.text(times[times.count / 2])) ms, "
+                    + "p99 \(Self.text(times[times.count * 99 / 100])) ms")
         }
     }
 
@@ -155,8 +162,9 @@ struct LedgerBench {
         let begin = ContinuousClock.now
         let summary = try check.run()
         let seconds = (ContinuousClock.now - begin) / .seconds(1)
-        print("  verify: \(summary.size) entries in \(Self.text(seconds)) s, "
-            + "\(Int(Double(summary.size) / seconds)) entries/s (tree, tiles, signature, sequences)")
+        print(
+            "  verify: \(summary.size) entries in \(Self.text(seconds)) s, "
+                + "\(Int(Double(summary.size) / seconds)) entries/s (tree, tiles, signature, sequences)")
     }
 
     // MARK: - Figures

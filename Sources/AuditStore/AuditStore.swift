@@ -46,6 +46,8 @@ package final class AuditStore: Sendable {
     /// The full check that goes on beside the gateway once it was started.
     package let check = BackgroundCheck()
     private let followers: Mutex<[any LogFollower]> = Mutex([])
+    /// The last segment of the log that was removed; only the filer's thread changes it.
+    private let retired: Mutex<UInt64>
 
     /// Opens the data folder, made when absent: checks the log, cuts a torn end, seals sessions that a crash left open.
     ///
@@ -88,8 +90,9 @@ package final class AuditStore: Sendable {
         }
         let filer =
             options.keepsIndex
-            ? try Filer.open(directory: directory, storage: storage, vaultKey: options.vaultKey, end: recovered.end)
+            ? try Filer.open(directory: directory, storage: storage, vaultKey: options.vaultKey, log: recovered)
             : nil
+        retired = Mutex(recovered.firstSegment - 1)
         let orphans = try filer?.index.openSessions() ?? []
         do throws(StorageFailure) {
             let keys = try storage.open(KeyStore.path, create: false)
@@ -108,7 +111,14 @@ package final class AuditStore: Sendable {
         try writer.start()
         do throws(GatewayError) {
             if let ledger { try keep(ledger) }
-            if let filer { try follow(filer) }
+            if let filer {
+                // A ledger that is not kept now still needs what it has not passed.
+                let isLedgerAside = ledger == nil && ((try? storage.list(SignerKey.folder)) ?? []).isEmpty == false
+                if !isLedgerAside {
+                    filer.afterFiling { [weak self] () throws(StorageFailure) in try self?.retire() }
+                }
+                try follow(filer)
+            }
         } catch {
             close()
             throw error
@@ -122,6 +132,15 @@ package final class AuditStore: Sendable {
             onFailure: { [writer] in writer.stop($0) },
             onIdle: { [weak self] in _ = try? self?.appendSystem(EntryDraft(.gatewayAlive)) })
         try follow(ledger)
+    }
+
+    /// Removes the segments that every follower has passed.
+    private func retire() throws(StorageFailure) {
+        let passed = followers.withLock { $0.map(\.passedSegment).min() ?? 0 }
+        let known = retired.withLock { $0 }
+        guard passed > known + 1 else { return }
+        try RetiredSegments.retire(storage, through: passed - 1)
+        retired.withLock { $0 = passed - 1 }
     }
 
     private func follow(_ follower: any LogFollower) throws(GatewayError) {

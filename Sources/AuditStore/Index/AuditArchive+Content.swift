@@ -1,6 +1,7 @@
 import AuditLedger
 import GRDB
 package import GatewayCore
+import Synchronization
 
 /// One entry with its content.
 package struct ArchivedEntry: Sendable {
@@ -12,57 +13,20 @@ package struct ArchivedEntry: Sendable {
     package var isErased: Bool
 }
 
-/// What a session said and was answered.
+/// What a session said and was answered: from its recording as far as that goes, from the log after that.
 extension AuditArchive {
     /// At most `limit` entries of a session whose sequence is `from` or later, in their order.
     package func entries(of session: RecordID, from: UInt64, limit: Int) throws -> [ArchivedEntry] {
-        let places = try index.read { db in
-            try Row.fetchAll(
-                db,
-                sql: """
-                    SELECT position, content FROM entries WHERE sid = (SELECT sid FROM sessions WHERE id = ?) AND seq >= ?
-                    ORDER BY seq LIMIT ?
-                    """, arguments: [session.description, Int64(clamping: from), limit]
-            ).map {
-                (position: UInt64(clamping: $0[0] as Int64), content: ($0[1] as Int64?).map(UInt64.init(clamping:)))
-            }
-        }
-        var fetcher = try RecordFetcher(index: index, storage: storage, vaultKey: vaultKey)
-        return try places.map { place in
-            var entry = ArchivedEntry(leaf: [], content: [], isErased: false)
-            if let content = place.content {
-                let plain = try fetcher.open(fetcher.record(at: content), session: session)
-                entry.content = try plain.map { try SealedRecord.decode($0) } ?? []
-                entry.isErased = plain == nil
-            }
-            entry.leaf = try fetcher.record(at: place.position).payload
-            return entry
-        }
+        var cursor = try EntryCursor(self, session, from: from)
+        return try cursor.next(limit)
     }
 
     /// Calls `body` with each recorded chunk of one exchange in its order, until it returns false.
     package func chunks(
         of session: RecordID, exchange: UInt64, _ direction: ChunkDirection, _ body: ([UInt8]) throws -> Bool
     ) throws {
-        let positions = try index.read { db in
-            try Int64.fetchAll(
-                db,
-                sql: """
-                    SELECT position FROM chunks WHERE sid = (SELECT sid FROM sessions WHERE id = ?) AND exchange = ? AND direction = ?
-                    ORDER BY position
-                    """, arguments: [session.description, Int64(clamping: exchange), Int64(direction.rawValue)])
-        }
-        guard !positions.isEmpty else { return }
-        var fetcher = try RecordFetcher(index: index, storage: storage, vaultKey: vaultKey)
-        for position in positions {
-            let record = try fetcher.record(at: UInt64(clamping: position))
-            guard var plain = try fetcher.open(record, session: session) else { return }
-            if record.kind == .content {
-                let kind: ContentItem.Kind = direction == .answer ? .answer : .input
-                plain = try SealedRecord.decode(plain).first { $0.kind == kind }?.bytes ?? []
-            }
-            if try !body(plain) { return }
-        }
+        var cursor = ChunkCursor(archive: self, session: session, exchange: exchange, direction: direction)
+        try retrying { try cursor.run(body) }
     }
 
     /// The recorded bytes of one exchange, at most `limit`, and whether that is all.
@@ -75,5 +39,45 @@ extension AuditArchive {
             return bytes.count <= limit
         }
         return bytes.count > limit ? (Array(bytes.prefix(limit)), false) : (bytes, true)
+    }
+
+    /// A segment may be filed between two looks at it; then the next look finds its records in recordings.
+    func retrying<Value>(_ body: () throws -> Value) throws -> Value {
+        var attempts = 0
+        while true {
+            do { return try body() } catch let error as GatewayError where error.code == .recordMoved && attempts < 8 {
+                attempts += 1
+            }
+        }
+    }
+
+    /// A reader of what `row` says is in the session's recording; nil when its key was erased.
+    func recording(
+        _ session: RecordID, _ row: RecordingIndex.Row, _ fetcher: inout RecordFetcher
+    ) throws -> RecordingReader? {
+        guard let key = try fetcher.key(slot: row.slot, session: session) else { return nil }
+        let file: any LogFile
+        do throws(StorageFailure) {
+            file = try storage.open(RecordingHeader.path(of: session), create: false)
+        } catch {
+            guard error.number == 2 else { throw error }
+            // Erased since, or lost: the next look at the index tells which.
+            let isKnown = try index.read { try RecordingIndex.row(session, $0) != nil }
+            guard isKnown else { return nil }
+            throw GatewayError(.recordingCorrupt, "The recording \(RecordingHeader.path(of: session)) is missing.")
+        }
+        return try RecordingReader(file, session: session, key: key, length: row.end.length)
+    }
+
+    /// What is known of where a recording's chunks begin, kept between calls for the sessions read last.
+    func withMap<Value>(of session: RecordID, _ body: (inout ChunkMap) throws -> Value) rethrows -> Value {
+        var map = maps.withLock { $0.removeValue(forKey: session) } ?? ChunkMap()
+        defer {
+            maps.withLock { maps in
+                if maps.count >= Self.maximumMaps { maps.removeAll() }
+                maps[session] = map
+            }
+        }
+        return try body(&map)
     }
 }

@@ -1,11 +1,14 @@
 package import Crypto
 package import GatewayCore
+import Synchronization
 
 /// The reading side of the record. Every call blocks while it reads; results are bounded by their limits.
 package final class AuditArchive: Sendable {
     package let index: SearchIndex
     let storage: any LogStorage
     let vaultKey: SymmetricKey
+    static let maximumMaps = 32
+    let maps: Mutex<[RecordID: ChunkMap]> = Mutex([:])
 
     init(index: SearchIndex, storage: any LogStorage, vaultKey: SymmetricKey) {
         self.index = index
@@ -28,8 +31,8 @@ package final class AuditArchive: Sendable {
         // A folder that cannot be locked belongs to a running gateway, or may only be read.
         if (try? storage.lock()) == true {
             defer { storage.unlock() }
-            let end = try LogRecovery.run(storage).end
-            let filer = try Filer.open(directory: directory, storage: storage, vaultKey: vaultKey, end: end)
+            let filer = try Filer.open(
+                directory: directory, storage: storage, vaultKey: vaultKey, log: LogRecovery.run(storage))
             return AuditArchive(index: filer.index, storage: storage, vaultKey: vaultKey)
         }
         return AuditArchive(

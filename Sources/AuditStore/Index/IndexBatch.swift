@@ -98,6 +98,7 @@ struct IndexBatch {
             throw GatewayError(
                 .logCorrupt, "The entry at position \(record.position) of the audit log is no leaf.", cause: error)
         }
+        if let known = record.leaf { move(to: known) }
         let number = self.leaf
         self.leaf += 1
         defer {
@@ -125,6 +126,9 @@ struct IndexBatch {
         default: break
         }
     }
+
+    /// Goes on with the leaf of this index in the ledger: the index is made again session by session.
+    mutating func move(to leaf: UInt64) { self.leaf = Int64(clamping: leaf) }
 
     private func count(_ leaf: Leaf, _ type: EntryType, into tally: inout Tally) {
         switch type {

@@ -7,7 +7,7 @@ import GRDB
 /// index of its first leaf, so numbers grow with time and come out the same when the index is made again.
 enum IndexSchema {
     /// Raise it when the tables change: an index of another version is made again.
-    static let version = 3
+    static let version = 4
 
     /// `grams` keeps no positions and no copy of the texts: it only tells which texts may hold three characters in a
     /// row, and what it finds is compared with the text itself. `commands_outcome` leaves out what succeeded, which is
@@ -62,5 +62,6 @@ enum IndexSchema {
 
     static func create(_ db: Database) throws {
         try db.execute(sql: sql)
+        try RecordingIndex.create(db)
     }
 }

@@ -154,6 +154,13 @@ package final class SearchIndex: Sendable {
         memory.withLock { $0 = IndexMemory() }
     }
 
+    /// Empties it: it is made again. A crash in between leaves a file without tables, which are made at the next start.
+    func clear() throws {
+        try pool.erase()
+        try pool.write { try IndexSchema.create($0) }
+        forget()
+    }
+
     // MARK: Reading
 
     /// Segment and position up to which the log is filed; segment 0 when nothing is.

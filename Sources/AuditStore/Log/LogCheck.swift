@@ -1,7 +1,7 @@
 import AuditLedger
 import GatewayCore
 
-/// Reads a whole log from its first segment, checking what a reader can without keys: records, leaves, and that no
+/// Reads the log from the first segment that is still there, checking what a reader can without keys: records, leaves, and that no
 /// session's
 /// sequence has a gap.
 package enum LogCheck {
@@ -15,8 +15,9 @@ package enum LogCheck {
     ) throws -> LogPosition {
         let folder = SegmentFolder(storage: storage)
         var next: [RecordID: UInt64] = [:]
-        var position: UInt64 = 0
-        var number: UInt64 = 1
+        var number = try folder.first() ?? 1
+        let first = try folder.open(number)?.first ?? 0
+        var position = first
         while var reader = try folder.open(number), reader.first == position {
             while let record = try reader.next() {
                 position = record.end
@@ -26,11 +27,14 @@ package enum LogCheck {
                     throw GatewayError(
                         .logCorrupt, "The entry at position \(record.position) is no leaf.", cause: error)
                 }
-                guard let session = leaf.session, leaf.sequence == next[session, default: 0] else {
+                // What came before the first segment is not known here.
+                guard let session = leaf.session, let sequence = leaf.sequence,
+                    sequence == next[session, default: first == 0 ? 0 : sequence]
+                else {
                     throw GatewayError(
                         .logCorrupt, "The entry at position \(record.position) is out of its session's sequence.")
                 }
-                next[session, default: 0] += 1
+                next[session] = sequence + 1
                 if leaf.type == .sessionClose { next[session] = nil }
                 try body(record.payload, LogPosition(position))
             }

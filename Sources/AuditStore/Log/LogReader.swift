@@ -6,6 +6,8 @@ struct LogRecord {
     /// Where the record starts.
     var position: UInt64
     var payload: [UInt8]
+    /// The ledger's index of a leaf that was read from a recording; in the log it follows from the leaves before.
+    var leaf: UInt64?
 
     var end: UInt64 { position + UInt64(RecordFormat.headerLength + payload.count) }
 }

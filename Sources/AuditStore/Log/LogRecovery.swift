@@ -3,6 +3,11 @@ import GatewayCore
 /// Finds the log's end at start: a torn last write is cut off, anything else that does not read is damage and stops the
 /// start.
 struct LogRecovery {
+    /// Where the first segment that is still there begins, and its number.
+    var first: UInt64
+    var firstSegment: UInt64
+    /// The ledger's index of its first leaf.
+    var firstLeaf: UInt64
     /// Where the log ends; all before it is synced.
     var end: UInt64
     /// Leaves in the log: the ledger's index of the next one.
@@ -45,20 +50,23 @@ struct LogRecovery {
     private static func recoverSegments(
         _ storage: any LogStorage, keySlots: UInt64
     ) throws(StorageFailure) -> Result<LogRecovery, GatewayError> {
-        let filed = try storage.list("recordings").compactMap(SegmentHeader.number).max() ?? 0
+        let retired = try RetiredSegments.last(storage)
         let numbers = try storage.list("wal").compactMap(SegmentHeader.number).sorted()
-        var recovery = LogRecovery(end: 0, leaves: 0, nextSegment: filed + 1, keySlots: keySlots)
-        if filed > 0 {
-            // The last filed segment tells where the log goes on.
-            let path = "recordings/" + SegmentHeader.name(filed)
-            guard var reader = try SegmentReader(storage.open(path, create: false), path: path) else {
-                return .failure(damage(path, 0))
-            }
-            try recovery.walk(&reader)
+        var recovery = LogRecovery(
+            first: 0, firstSegment: retired + 1, firstLeaf: 0, end: 0, leaves: 0, nextSegment: retired + 1,
+            keySlots: keySlots)
+        if retired > 0 {
+            // The segment being written is never retired, so there is one that tells where the log goes on.
+            let path = "wal/" + SegmentHeader.name(retired + 1)
+            guard numbers.contains(retired + 1),
+                let reader = try SegmentReader(storage.open(path, create: false), path: path)
+            else { return .failure(damage(path, 0)) }
+            (recovery.first, recovery.end) = (reader.first, reader.first)
+            (recovery.firstLeaf, recovery.leaves) = (reader.firstLeaf, reader.firstLeaf)
         }
-        // A crash between the two ends of a move leaves a second name.
-        for number in numbers where number <= filed { try storage.remove("wal/" + SegmentHeader.name(number)) }
-        var rest = numbers.filter { $0 > filed }[...]
+        // A crash may have come between the word that they are retired and their removal.
+        for number in numbers where number <= retired { try storage.remove("wal/" + SegmentHeader.name(number)) }
+        var rest = numbers.filter { $0 > retired }[...]
         while let number = rest.first {
             let path = "wal/" + SegmentHeader.name(recovery.nextSegment)
             guard number == recovery.nextSegment else { return .failure(damage(path, 0)) }

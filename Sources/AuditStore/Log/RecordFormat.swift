@@ -1,5 +1,5 @@
 /// What a log record carries.
-enum RecordKind: UInt8 {
+package enum RecordKind: UInt8 {
     /// How far the log was synced when this batch was written; first in each batch.
     case mark = 1
     /// A leaf: canonical JSON.

@@ -6,97 +6,111 @@ import GatewayCore
 import Glibc
 import Synchronization
 
-/// Follows the synced log and files it: entries into the index, full segments from `wal/` to `recordings/`. Off the
-/// data path.
+/// Follows the synced log and files it: entries into the index at once, full segments into recordings. Off the data path.
 final class Filer: LogFollower {
     /// How often the filer looks for something new.
     private static let interval = DispatchTimeInterval.milliseconds(50)
     private static let recordsPerTransaction = 4000
 
+    /// What one thread at a time works with: the filer's own, or one that erases.
+    private struct Work: ~Copyable {
+        var opener: RecordOpener
+        /// The segment that is being copied into recordings.
+        var copier: SegmentCopier?
+    }
+
     let index: SearchIndex
+    private let storage: any LogStorage
     private let segments: SegmentFolder
+    private let work: Mutex<Work>
     private let target = Atomic<UInt64>(0)
+    private let filed = Atomic<UInt64>(0)
     private let isClosing = Atomic<Bool>(false)
     private let wake = DispatchSemaphore(value: 0)
     private let ended = DispatchSemaphore(value: 0)
     private let problem = Mutex<GatewayError?>(nil)
+    /// Called after a segment was filed, on the filer's thread.
+    private let whenFiled: Mutex<(@Sendable () throws(StorageFailure) -> Void)?> = Mutex(nil)
 
-    private let opener: Mutex<RecordOpener>
-
-    init(index: SearchIndex, storage: any LogStorage, vaultKey: SymmetricKey) throws(GatewayError) {
+    private init(index: SearchIndex, storage: any LogStorage, vaultKey: SymmetricKey) throws(GatewayError) {
         self.index = index
+        self.storage = storage
         segments = SegmentFolder(storage: storage)
-        opener = Mutex(try RecordOpener(storage: storage, vaultKey: vaultKey))
+        work = Mutex(Work(opener: try RecordOpener(storage: storage, vaultKey: vaultKey), copier: nil))
     }
 
-    /// Opens the folder's index and files what it lacks of a log that ends at `end`.
-    static func open(directory: String, storage: any LogStorage, vaultKey: SymmetricKey, end: UInt64)
-        throws(GatewayError)
-        -> Filer
-    {
-        do throws(StorageFailure) {
+    /// Opens the folder's index and brings it up to the log: what the log does not hold any more is read from the
+    /// recordings.
+    static func open(
+        directory: String, storage: any LogStorage, vaultKey: SymmetricKey, log: LogRecovery
+    ) throws(GatewayError) -> Filer {
+        do {
             // Made here so that SQLite's files get its mode, 0600.
             _ = try storage.open("index.sqlite", create: true)
+            let index = try SearchIndex(
+                path: directory + "/index.sqlite", isReader: false, vaultKey: vaultKey)
+            let filer = try Filer(index: index, storage: storage, vaultKey: vaultKey)
+            if try index.progress().position < log.first { try filer.rebuild(before: log) }
+            let position = try index.progress().position
+            guard position <= log.end else {
+                // Only what was synced is ever filed.
+                throw GatewayError(
+                    .logCorrupt,
+                    "The audit log ends at position \(log.end), but entries up to \(position) were synced before; restore the data folder's missing files."
+                )
+            }
+            try filer.catchUp(to: log.end)
+            filer.filed.store(try index.read { try RecordingIndex.filing($0).segment }, ordering: .releasing)
+            return filer
         } catch {
             throw SearchIndex.failure(error)
         }
-        let filer = try Filer(
-            index: SearchIndex(path: directory + "/index.sqlite", isReader: false, vaultKey: vaultKey),
-            storage: storage, vaultKey: vaultKey
-        )
-        let filed = try filer.index.progress().position
-        guard filed <= end else {
-            // Only what was synced is ever filed.
-            throw GatewayError(
-                .logCorrupt,
-                "The audit log ends at position \(end), but entries up to \(filed) were synced before; restore the data folder's missing files."
-            )
-        }
-        try filer.catchUp(to: end)
-        try filer.sweep()
-        return filer
     }
 
     /// Why filing stopped; the log itself goes on.
     var failure: GatewayError? { problem.withLock { $0 } }
 
-    var passedSegment: UInt64 { (try? index.progress().segment) ?? 0 }
+    var passedSegment: UInt64 { filed.load(ordering: .acquiring) }
 
     func advance(to position: LogPosition) {
         target.store(position.offset, ordering: .releasing)
+    }
+
+    /// Sets what is called after each filed segment.
+    func afterFiling(_ body: @escaping @Sendable () throws(StorageFailure) -> Void) {
+        whenFiled.withLock { $0 = body }
     }
 
     func start() throws(GatewayError) {
         try Thread.start { self.run() }
     }
 
-    /// Files the segments that a crash left between their last index entry and their move.
-    func sweep() throws(GatewayError) {
-        let filed = try index.progress().segment
-        do {
-            for number in try segments.storage.list("wal").compactMap(SegmentHeader.number).sorted()
-            where number < filed {
-                guard var reader = try segments.open(number) else { continue }
-                while try reader.next() != nil {}
-                try segments.file(number, length: reader.offset(of: reader.position))
-            }
-        } catch {
-            throw SearchIndex.failure(error)
-        }
-    }
-
     private func run() {
         // On Linux this is the calling thread's own; sessions come first.
         setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, 10)
+        var hasMore = false
         while failure == nil, !isClosing.load(ordering: .acquiring) {
-            _ = wake.wait(timeout: .now() + Self.interval)
-            do throws(GatewayError) {
+            if !hasMore { _ = wake.wait(timeout: .now() + Self.interval) }
+            do {
                 try catchUp(to: target.load(ordering: .acquiring))
+                // In small steps between, so that what is new can be found soon whatever there is to copy.
+                hasMore = try copySome()
+                try whenFiled.withLock { $0 }?()
             } catch {
-                problem.withLock { $0 = error }
+                problem.withLock { $0 = Self.explain(error) }
             }
         }
         ended.signal()
+    }
+
+    private static func explain(_ error: any Error) -> GatewayError {
+        if let failure = error as? StorageFailure {
+            return GatewayError(
+                failure.isDiskFull ? .diskFull : .recordingFailed,
+                "Recordings cannot be written: \(failure.call) \(failure.path) failed; the log goes on, but cannot be cleared.",
+                cause: failure)
+        }
+        return SearchIndex.failure(error)
     }
 
     func close(at position: LogPosition) {
@@ -107,50 +121,96 @@ final class Filer: LogFollower {
         try? index.pool.close()
     }
 
-    /// Files everything up to `end`, which must be synced.
-    func catchUp(to end: UInt64) throws(GatewayError) {
-        while true {
-            let progress = try index.progress()
-            guard progress.position < end else { return }
-            try step(from: progress, to: end)
-        }
-    }
+    // MARK: The index
 
-    private func step(from progress: (segment: UInt64, position: UInt64), to end: UInt64) throws(GatewayError) {
+    /// Indexes everything up to `end`, which must be synced.
+    func catchUp(to end: UInt64) throws(GatewayError) {
         do {
-            let number = max(progress.segment, 1)
-            guard var reader = try segments.open(number) else { throw Self.missing(number) }
-            reader.seek(max(progress.position, reader.first))
-            var isAtEnd = false
-            try index.write { batch, db in
-                try db.cachedStatement(sql: "INSERT OR IGNORE INTO segments (number, first) VALUES (?, ?)")
-                    .execute(arguments: [Int64(clamping: number), Int64(clamping: reader.first)])
-                var count = 0
-                while reader.position < end, count < Self.recordsPerTransaction || batch.awaitsLeaf {
-                    guard let record = try reader.next() else {
-                        guard try segments.open(number + 1)?.first == reader.position else {
-                            let offset = reader.offset(of: reader.position)
-                            throw GatewayError(
-                                .logCorrupt, "The audit log is damaged at byte \(offset) of \(reader.path).")
-                        }
-                        isAtEnd = true
-                        break
-                    }
-                    let content = record.kind == .content ? try opener.withLock { try $0.content(of: record) } : []
-                    try batch.add(record, content: content)
-                    count += 1
-                }
-                try batch.finish(segment: isAtEnd ? number + 1 : number, position: reader.position)
-            }
-            if isAtEnd, reader.path.hasPrefix("wal/") {
-                try segments.file(number, length: reader.offset(of: reader.position))
-            }
+            // Lock order: the work, then the database.
+            while try work.withLock({ try step(to: end, &$0.opener) }) {}
         } catch {
             throw SearchIndex.failure(error)
         }
     }
 
+    /// False when all was there.
+    private func step(to end: UInt64, _ opener: inout RecordOpener) throws -> Bool {
+        let progress = try index.progress()
+        guard progress.position < end else { return false }
+        let number = max(progress.segment, 1)
+        guard var reader = try segments.open(number) else { throw Self.missing(number) }
+        reader.seek(max(progress.position, reader.first))
+        try index.write { batch, db in
+            try db.cachedStatement(sql: "INSERT OR IGNORE INTO segments (number, first) VALUES (?, ?)")
+                .execute(arguments: [Int64(clamping: number), Int64(clamping: reader.first)])
+            var isAtEnd = false
+            var count = 0
+            while reader.position < end, count < Self.recordsPerTransaction || batch.awaitsLeaf {
+                guard let record = try reader.next() else {
+                    guard try segments.open(number + 1)?.first == reader.position else {
+                        let offset = reader.offset(of: reader.position)
+                        throw GatewayError(
+                            .logCorrupt, "The audit log is damaged at byte \(offset) of \(reader.path).")
+                    }
+                    isAtEnd = true
+                    break
+                }
+                try batch.add(record, content: record.kind == .content ? opener.content(of: record) : [])
+                count += 1
+            }
+            try batch.finish(segment: isAtEnd ? number + 1 : number, position: reader.position)
+        }
+        return true
+    }
+
     private static func missing(_ number: UInt64) -> GatewayError {
         GatewayError(.logCorrupt, "The audit log's segment \(SegmentHeader.name(number)) is missing.")
+    }
+
+    // MARK: Recordings
+
+    /// Copies a little of the oldest full segment into recordings; false when there is none.
+    func copySome() throws -> Bool {
+        try work.withLock { work in
+            if work.copier == nil {
+                let filing = try index.read { try RecordingIndex.filing($0).segment }
+                // Only what is indexed: a session is known before its recording is.
+                guard filing < (try index.progress().segment) else { return false }
+                guard let reader = try segments.open(filing) else { throw Self.missing(filing) }
+                work.copier = SegmentCopier(reader, storage: storage)
+            }
+            guard var copier = work.copier else { return false }
+            work.copier = nil
+            let isDone = try copier.step(&work.opener) { session in
+                try index.read { try RecordingIndex.row(session, $0) }
+            }
+            if isDone { try commit(copier) } else { work.copier = copier }
+            return true
+        }
+    }
+
+    /// The recordings are synced, so the index may say what they hold; once that is durable too, the segment may go.
+    private func commit(_ copier: SegmentCopier) throws {
+        try index.pool.barrierWriteWithoutTransaction { db in
+            // Otherwise a power loss could take the index back to before a segment that is gone.
+            try db.execute(sql: "PRAGMA synchronous = FULL")
+            defer { try? db.execute(sql: "PRAGMA synchronous = NORMAL") }
+            try db.inTransaction {
+                for (session, row) in copier.rows { try RecordingIndex.save(row, of: session, db) }
+                try RecordingIndex.setFiling(segment: copier.number + 1, position: copier.end, db)
+                return .commit
+            }
+        }
+        filed.store(copier.number + 1, ordering: .releasing)
+    }
+
+    // MARK: Making the index again
+
+    /// From the recordings, as far as the log does not go back any more.
+    private func rebuild(before log: LogRecovery) throws {
+        try work.withLock { work in
+            var rebuild = RecordingRebuild(index: index, storage: storage)
+            try rebuild.run(before: log, &work.opener)
+        }
     }
 }

@@ -1,51 +1,33 @@
 import AuditLedger
+import GRDB
 package import GatewayCore
 
 extension AuditArchive {
-    /// Writes the record as JSON lines, one entry a line in the order of the log: the leaf's members, and in each item
-    /// of
-    /// `content` its salt (hexadecimal) and its bytes as `text` (UTF-8) or `base64`. Answers and inputs are always
-    /// `base64`.
+    /// Writes the record as JSON lines, one entry a line: the leaf's members, and in each item of `content` its salt
+    /// (hexadecimal) and its bytes as `text` (UTF-8) or `base64`. Answers and inputs are always `base64`.
     ///
-    /// Only one session's when `session` is given. `write` gets the lines in pieces of bounded size.
+    /// One session's, or all: the sessions in the order of their first entries, the gateway's own among them. `write` gets
+    /// the lines in pieces of bounded size.
     package func export(session: RecordID? = nil, _ write: ([UInt8]) throws -> Void) throws {
-        let end = try index.progress().position
-        if let session {
-            var from: UInt64 = 0
-            while true {
-                let page = try entries(of: session, from: from, limit: 200)
-                for entry in page { try export(entry, write) }
-                guard page.count == 200, let last = page.last, let sequence = try Leaf(last.leaf).sequence else {
-                    return
-                }
-                from = sequence + 1
+        if let session { return try export(all: session, write) }
+        var last: Int64 = 0
+        while true {
+            let rows = try index.read { db in
+                try Row.fetchAll(
+                    db, sql: "SELECT sid, id FROM sessions WHERE sid > ? ORDER BY sid LIMIT 200", arguments: [last])
             }
+            guard let end = rows.last else { return }
+            last = end[0]
+            for row in rows { if let session = RecordID(row[1] as String) { try export(all: session, write) } }
         }
-        let folder = SegmentFolder(storage: storage)
-        var fetcher = try RecordFetcher(index: index, storage: storage, vaultKey: vaultKey)
-        var position: UInt64 = 0
-        var number: UInt64 = 1
-        var content: LogRecord?
-        while position < end, var reader = try folder.open(number) {
-            reader.seek(position)
-            while position < end, let record = try reader.next() {
-                position = reader.position
-                if record.kind == .content { content = record }
-                guard record.kind == .leaf else { continue }
-                var entry = ArchivedEntry(leaf: record.payload, content: [], isErased: false)
-                let leaf = try Leaf(record.payload)
-                if leaf["content"] != nil, let content, let session = leaf.session {
-                    let plain = try fetcher.open(content, session: session)
-                    entry.content = try plain.map { try SealedRecord.decode($0) } ?? []
-                    entry.isErased = plain == nil
-                }
-                content = nil
-                try export(entry, write)
-            }
-            number += 1
-        }
-        guard position >= end else {
-            throw GatewayError(.logCorrupt, "The audit log cannot be read beyond position \(position).")
+    }
+
+    private func export(all session: RecordID, _ write: ([UInt8]) throws -> Void) throws {
+        var cursor = try EntryCursor(self, session, from: 0)
+        while true {
+            let page = try cursor.next(100)
+            if page.isEmpty { return }
+            for entry in page { try export(entry, write) }
         }
     }
 

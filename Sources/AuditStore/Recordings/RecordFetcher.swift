@@ -12,7 +12,7 @@ struct RecordFetcher {
     /// Positions that `reader` holds.
     private var range: Range<UInt64> = 0..<0
     private var keys: any LogFile
-    private var known: (slot: UInt64, key: SymmetricKey?)?
+    private var known: (slot: UInt64, session: RecordID, key: SymmetricKey?)?
 
     init(index: SearchIndex, storage: any LogStorage, vaultKey: SymmetricKey) throws {
         self.index = index
@@ -31,8 +31,9 @@ struct RecordFetcher {
                         WHERE first <= ? ORDER BY first DESC LIMIT 1
                         """, arguments: [Int64(clamping: position)])
             }
-            guard let row = rows.first, let opened = try segments.open(UInt64(clamping: row[0] as Int64)) else {
-                throw Self.lost(position)
+            guard let row = rows.first else { throw Self.lost(position) }
+            guard let opened = try segments.open(UInt64(clamping: row[0] as Int64)) else {
+                throw GatewayError(.recordMoved, "The record at position \(position) has left the log.")
             }
             reader = opened
             range = opened.first..<max(opened.first, (row[2] as Int64?).map(UInt64.init(clamping:)) ?? .max)
@@ -52,11 +53,21 @@ struct RecordFetcher {
         else {
             throw Self.lost(record.position)
         }
-        if known?.slot != clear.slot {
-            let slot = try LogRecovery.readSlot(keys, clear.slot)
-            known = (clear.slot, try KeyStore.unwrap(slot, session: session, vaultKey: vaultKey))
-        }
-        guard let key = known?.key else { return nil }
+        guard let key = try key(slot: clear.slot, session: session) else { return nil }
         return try SealedRecord.open(record.payload, key: key)
     }
+
+    /// A session's own key; nil when it was erased.
+    mutating func key(slot: UInt64, session: RecordID) throws -> SymmetricKey? {
+        if let known, known.slot == slot, known.session == session { return known.key }
+        let wrapped = try LogRecovery.readSlot(keys, slot)
+        let key = try KeyStore.unwrap(wrapped, session: session, vaultKey: vaultKey)
+        known = (slot, session, key)
+        return key
+    }
+}
+
+extension GatewayError.Code {
+    /// A segment was filed while it was read: what it held is in recordings now.
+    static let recordMoved = GatewayError.Code("record_moved")
 }

@@ -7,6 +7,7 @@ struct RecordOpener: ~Copyable {
     private struct Known {
         var session: RecordID
         /// Nil when the key was erased.
+        var key: SymmetricKey?
         var opener: SessionOpener?
         var lastUse: UInt64
     }
@@ -38,7 +39,7 @@ struct RecordOpener: ~Copyable {
         guard let clear = record.payload.withUnsafeBytes({ SealedRecord.clear(of: $0) }) else {
             throw Self.damaged(record)
         }
-        guard let opener = try opener(slot: clear.slot, session: clear.session) else { return nil }
+        guard let opener = try known(slot: clear.slot, session: clear.session).opener else { return nil }
         let nonce = SessionCipher.nonce(clear.counter)
         guard
             let plain = record.payload.withUnsafeBytes({
@@ -52,18 +53,23 @@ struct RecordOpener: ~Copyable {
         GatewayError(.logCorrupt, "The sealed record at position \(record.position) of the audit log does not open.")
     }
 
-    private mutating func opener(slot: UInt64, session: RecordID) throws -> SessionOpener? {
+    /// A session's own key; nil when it was erased.
+    mutating func key(slot: UInt64, session: RecordID) throws -> SymmetricKey? {
+        try known(slot: slot, session: session).key
+    }
+
+    private mutating func known(slot: UInt64, session: RecordID) throws -> Known {
         clock += 1
         if let found = known[slot], found.session == session {
             known[slot]?.lastUse = clock
-            return found.opener
+            return found
         }
-        let wrapped = try LogRecovery.readSlot(keys, slot)
-        let key = try KeyStore.unwrap(wrapped, session: session, vaultKey: vaultKey)
+        let key = try KeyStore.unwrap(LogRecovery.readSlot(keys, slot), session: session, vaultKey: vaultKey)
         let opener = try key.map { (key) throws(GatewayError) in try SessionOpener(key) }
         if known.count >= Self.maximumKeys { dropOldHalf() }
-        known[slot] = Known(session: session, opener: opener, lastUse: clock)
-        return opener
+        let found = Known(session: session, key: key, opener: opener, lastUse: clock)
+        known[slot] = found
+        return found
     }
 
     /// Half at once, so that the search for the oldest costs little per record.
