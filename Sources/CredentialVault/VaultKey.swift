@@ -10,6 +10,8 @@ package struct VaultKey: Sendable {
         case approvalDigest
         /// HMAC of masked values, comparable within one connection only.
         case maskHash(connection: String)
+        /// Seals the ledger's signing key at rest.
+        case ledgerKeySealing
         case other(String)
 
         /// Distinct for distinct purposes: the free part comes last, after a fixed word.
@@ -18,6 +20,7 @@ package struct VaultKey: Sendable {
             case .sessionKeyWrapping: "session-key-wrapping"
             case .approvalDigest: "approval-digest"
             case .maskHash(let connection): "mask-hash:" + connection
+            case .ledgerKeySealing: "ledger-key-sealing"
             case .other(let label): "other:" + label
             }
         }

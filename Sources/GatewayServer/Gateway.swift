@@ -19,6 +19,8 @@ package final class Gateway: Sendable {
     package let configuration: Configuration
     package let vault: VaultKey
     package let store: AuditStore
+    /// Nil when none are configured.
+    package let witnesses: WitnessService?
     package let sessions: SessionRegistry
     package let locks: LockService
     package let tickets: TicketStore
@@ -59,9 +61,11 @@ package final class Gateway: Sendable {
         self.configuration = configuration
         self.logger = logger
         vault = try configuration.vaultKey.load()
-        store = try AuditStore.open(
-            directory: configuration.data, options: StoreOptions(vaultKey: vault.derive(.sessionKeyWrapping)),
-            now: Timestamp.wall)
+        var options = try StoreOptions(configuration, vault: vault)
+        witnesses =
+            configuration.ledger.witnesses.isEmpty ? nil : try WitnessService(configuration.ledger, logger: logger)
+        if let witnesses { options.ledger?.publisher = witnesses }
+        store = try await Self.openStore(configuration.data, options)
         group = MultiThreadedEventLoopGroup(numberOfThreads: System.coreCount)
         metrics = Metrics()
         sessions = SessionRegistry()
@@ -88,6 +92,19 @@ package final class Gateway: Sendable {
         var loops: [ObjectIdentifier: LoopLedger] = [:]
         for loop in group.makeIterator() { loops[ObjectIdentifier(loop)] = LoopLedger(eventLoop: loop) }
         self.loops = loops
+    }
+
+    /// Blocks for the disk and for what witnesses say, which comes by way of the threads that run this: so on another one.
+    private static func openStore(_ folder: String, _ options: StoreOptions) async throws(GatewayError) -> AuditStore {
+        let result = await withCheckedContinuation { continuation in
+            DispatchQueue.global().async {
+                continuation.resume(
+                    returning: Result { () throws(GatewayError) in
+                        try AuditStore.open(directory: folder, options: options, now: Timestamp.wall)
+                    })
+            }
+        }
+        return try result.get()
     }
 
     /// The addresses listened on, with the ports that were free where the configuration says 0.

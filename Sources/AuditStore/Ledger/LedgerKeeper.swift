@@ -76,6 +76,9 @@ package final class LedgerKeeper: LogFollower {
     /// The tree that was last signed; its state is durable. Published is this one or an earlier one.
     package var head: TreeHead { shared.withLock { $0.head } }
 
+    /// What was signed last: the note over the last signed tree, without cosignatures.
+    package var signedNote: SignedNote { work.withLock { $0.signer.state.note } }
+
     /// Nil until the first checkpoint is published.
     package var published: PublishedCheckpoint? { board.published }
 

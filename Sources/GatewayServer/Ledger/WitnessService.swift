@@ -260,6 +260,10 @@ package final class WitnessService: Sendable {
         }
     }
 
+    func warn(_ reason: String) {
+        logger.warning("a witness gave no answer at the start", metadata: ["reason": "\(reason)"])
+    }
+
     // MARK: - Answers
 
     /// Nil while sessions may begin as far as witnesses go.

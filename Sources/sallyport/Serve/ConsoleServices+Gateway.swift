@@ -51,6 +51,25 @@ extension ConsoleServices {
                 "sallyport_ledger_sync_p99_seconds", "99th percentile of the duration of a sync.", .gauge,
                 Double(store.syncLatency.quantile(0.99)) / 1e9),
         ]
-        return metrics
+        return metrics + witnessMetrics(of: gateway)
+    }
+
+    private static func witnessMetrics(of gateway: Gateway) -> [Metric] {
+        guard let witnesses = gateway.witnesses else { return [] }
+        let statuses = witnesses.statuses
+        return [
+            Metric(
+                "sallyport_witnesses_signing", "Witnesses that signed when last asked.", .gauge,
+                Double(statuses.count { $0.size != nil && $0.problem == nil })),
+            Metric(
+                "sallyport_witness_cosignatures_total", "Cosignatures received.", .counter,
+                Double(statuses.reduce(0) { $0 + $1.cosignatures })),
+            Metric(
+                "sallyport_witness_failures_total", "Submissions that brought no cosignature.", .counter,
+                Double(statuses.reduce(0) { $0 + $1.failures })),
+            Metric(
+                "sallyport_ledger_unwitnessed_seconds", "How long a checkpoint has waited for its witnesses.", .gauge,
+                witnesses.unwitnessedSeconds),
+        ]
     }
 }
