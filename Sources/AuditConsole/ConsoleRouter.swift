@@ -16,7 +16,9 @@ enum ConsoleRouter {
             .add(
                 middleware: BearerAuthentication(
                     services: services, audience: TokenVerifier.sessionAudience, refusals: refusals))
-        SessionRoutes(services: services).add(to: api)
+        let searches = SearchLog()
+        SessionRoutes(services: services, searches: searches).add(to: api)
+        SearchRoutes(services: services, log: searches).add(to: api)
         ApprovalRoutes(services: services).addReads(to: api)
         ConnectionRoutes(services: services).add(to: api)
         TicketRoutes(services: services).add(to: api)

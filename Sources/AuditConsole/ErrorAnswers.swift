@@ -1,3 +1,4 @@
+import AuditStore
 import GatewayCore
 import Hummingbird
 import Logging
@@ -16,6 +17,8 @@ struct ErrorAnswers: RouterMiddleware {
             response = problem.response
         } catch let error as any HTTPResponseError {
             response = problem(for: error.status, path: request.uri.path).response
+        } catch let error as GatewayError where error.code == .badQuery {
+            response = Problem(.badRequest, error.code.description, error.message).response
         } catch let error as GatewayError {
             context.logger.error(
                 "console request failed", metadata: ["code": "\(error.code)", "message": "\(error.message)"])

@@ -22,6 +22,8 @@ package struct ContentItem: Sendable, Hashable {
         package static let errorText = Kind(rawValue: "error_text")
         package static let reason = Kind(rawValue: "reason")
         package static let notice = Kind(rawValue: "notice")
+        /// What a search looked for.
+        package static let query = Kind(rawValue: "query")
         package static let claimedName = Kind(rawValue: "claimed_name")
     }
 

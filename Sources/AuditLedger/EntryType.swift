@@ -31,6 +31,7 @@ package struct EntryType: RawRepresentable, Hashable, Sendable, CustomStringConv
     package static let policyLoaded = EntryType(rawValue: "policy.loaded")
     package static let policyChanged = EntryType(rawValue: "policy.changed")
     package static let recordViewed = EntryType(rawValue: "record.viewed")
+    package static let recordSearched = EntryType(rawValue: "record.searched")
     package static let lockSet = EntryType(rawValue: "lock.set")
     package static let lockReleased = EntryType(rawValue: "lock.released")
     package static let gatewayStarted = EntryType(rawValue: "gateway.started")

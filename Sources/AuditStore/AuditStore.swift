@@ -222,6 +222,9 @@ package final class AuditStore: Sendable {
     /// Why sessions recorded from now on cannot be found; recording itself goes on.
     package var indexProblem: GatewayError? { filer?.failure }
 
+    /// Why the search index was made again at this start; nil when it was not.
+    package var indexNotice: String? { filer?.index.notice }
+
     /// The record as the gateway's own console reads it; nil without an index.
     package var archive: AuditArchive? {
         filer.map { AuditArchive(index: $0.index, storage: storage, vaultKey: options.vaultKey) }

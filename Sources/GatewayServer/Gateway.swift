@@ -119,6 +119,7 @@ package final class Gateway: Sendable {
     // MARK: - Start
 
     private func open() async throws(GatewayError) {
+        if let notice = store.indexNotice { logger.warning("\(notice)") }
         let loops = Array(self.loops.values)
         let sessions = self.sessions
         let observation = store.observe { progress in

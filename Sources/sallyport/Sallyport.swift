@@ -8,7 +8,8 @@ struct Sallyport: AsyncParsableCommand {
         abstract: "An audit and control gateway for what people, CI jobs and AI agents do to databases.",
         version: Version.text,
         subcommands: [
-            Serve.self, TokenCommand.self, Sessions.self, Replay.self, Approvals.self, Approve.self, Deny.self,
+            Serve.self, TokenCommand.self, Sessions.self, Search.self, Replay.self, Approvals.self, Approve.self,
+            Deny.self,
             Locks.self,
             LockCommand.self, Unlock.self, Audit.self, ConfigCommand.self, WitnessCommand.self,
         ])

@@ -1,5 +1,6 @@
 import AuditConsole
 import AuditLedger
+import AuditStore
 import GatewayCore
 import Identity
 
@@ -26,6 +27,26 @@ struct FixtureTrail: Trail {
 
     func session(_ id: RecordID) async throws -> SessionView? {
         sessions.first { $0.view.id == id.description }?.view
+    }
+
+    /// Finds commands by viewer and text only; the cursor is the number of hits to pass over.
+    func search(_ query: SearchQuery, cursor: String?) async throws -> SearchView {
+        let own = sessions.filter { recorded in
+            query.viewer.map { $0.subject == recorded.view.principal?.subject } ?? true
+        }
+        let hits = own.flatMap { recorded in
+            recorded.answers.keys.sorted(by: >).compactMap { exchange -> SearchHitView? in
+                let text = Array(recorded.answers[exchange] ?? [])
+                guard query.terms.map({ terms in text.withUnsafeBytes { terms.match($0) } }) ?? true else { return nil }
+                return SearchHitView(
+                    session: recorded.view.id, exchange: exchange, text: String(decoding: text, as: UTF8.self))
+            }
+        }
+        let from = cursor.flatMap { Int($0) } ?? 0
+        let page = hits.dropFirst(from).prefix(query.limit)
+        return SearchView(
+            items: Array(page), next: from + page.count < hits.count ? String(from + page.count) : nil,
+            behindBytes: cursor == nil ? 7 : nil)
     }
 
     func entries(of session: RecordID, from sequence: UInt64, limit: Int) async throws -> [TrailEntry] {

@@ -1,4 +1,5 @@
 import AuditLedger
+import AuditStore
 import GatewayCore
 import Hummingbird
 
@@ -9,14 +10,28 @@ struct SessionRoutes {
     ]
 
     let services: ConsoleServices
+    let searches: SearchLog
 
     func add(to group: RouterGroup<ConsoleContext>) {
         let services = self.services
+        let searches = self.searches
         group.get("sessions") { request, context in
             let caller = try context.requireCaller()
             let limit = try request.limit(default: 50, most: 500)
             let filter = try Self.filter(of: request, for: caller)
             let cursor = try Self.cursor(of: request)
+            if let text = filter.query {
+                var query = SearchQuery()
+                query.terms = try SearchTerms(text)
+                query.principal = filter.principal
+                query.agent = filter.agent
+                query.run = filter.run
+                query.connection = filter.connection
+                query.outcome = filter.outcome.flatMap(OutcomeKind.init(rawValue:))
+                query.since = filter.since
+                query.until = filter.until
+                try await searches.record(query, of: "sessions", by: caller, context, services)
+            }
             var items = try await services.trail.sessions(filter, before: cursor, limit: limit + 1)
             let hasMore = items.count > limit
             if hasMore { items.removeLast(items.count - limit) }

@@ -39,6 +39,12 @@ package struct ArchiveTrail: Trail {
         return try await blocking { try archive.session(id).map { SessionView($0) } }
     }
 
+    package func search(_ query: SearchQuery, cursor: String?) async throws -> SearchView {
+        let lag = try await archive.lag()
+        let page = try await blocking { try archive.search(query, cursor: cursor) }
+        return SearchView(page, behindBytes: lag)
+    }
+
     package func entries(of session: RecordID, from sequence: UInt64, limit: Int) async throws -> [TrailEntry] {
         try await blocking {
             try archive.entries(of: session, from: sequence, limit: limit).map { entry in
@@ -76,7 +82,7 @@ package struct ArchiveTrail: Trail {
 }
 
 extension SessionView {
-    fileprivate init(_ session: ArchivedSession) {
+    init(_ session: ArchivedSession) {
         let context = session.context
         let state = session.closed == nil ? "open" : session.closing == "interrupted" ? "interrupted" : "closed"
         let opened = session.opened ?? session.closed ?? Timestamp(microseconds: 0)

@@ -1,4 +1,5 @@
 package import AuditLedger
+package import AuditStore
 package import GatewayCore
 
 /// Which sessions are wanted; nil members do not narrow.
@@ -42,6 +43,8 @@ package protocol Trail: Sendable {
     /// At most `limit` sessions made before `cursor`.
     func sessions(_ filter: SessionFilter, before cursor: RecordID?, limit: Int) async throws -> [SessionView]
     func session(_ id: RecordID) async throws -> SessionView?
+    /// A page of the commands that match; `cursor` is the `next` of the page before.
+    func search(_ query: SearchQuery, cursor: String?) async throws -> SearchView
     /// At most `limit` entries whose sequence is `from` or later.
     func entries(of session: RecordID, from sequence: UInt64, limit: Int) async throws -> [TrailEntry]
     /// The recorded bytes of one exchange, at most `limit` of them, and whether that is all.

@@ -44,12 +44,18 @@ package final class AuditArchive: Sendable {
     /// Waits, at most a second, until everything in the log at the time of the call can be found; false when it still
     /// cannot.
     package func caughtUp() async throws -> Bool {
+        try await lag() == 0
+    }
+
+    /// Waits like `caughtUp`, and tells how many bytes of that log cannot be found yet.
+    package func lag() async throws -> UInt64 {
         let end = try logEnd()
-        for _ in 0..<100 {
-            if try index.progress().position >= end { return true }
+        var position = try index.progress().position
+        for _ in 0..<100 where position < end {
             try await Task.sleep(for: .milliseconds(10))
+            position = try index.progress().position
         }
-        return false
+        return position < end ? end - position : 0
     }
 
     func logEnd() throws -> UInt64 {

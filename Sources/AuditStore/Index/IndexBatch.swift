@@ -121,6 +121,7 @@ struct IndexBatch {
         switch type {
         case .commandAllowed, .commandBlocked, .commandHeld:
             try begin(leaf, number: number, sid: tally.sid, time: time.microseconds)
+        case .commandDenied, .commandExpired: try refuse(leaf, sid: tally.sid)
         case .commandOutcome: try end(leaf, sid: tally.sid)
         case .approvalRequested: try note(approval: leaf)
         default: break
@@ -161,30 +162,41 @@ struct IndexBatch {
         guard let exchange = leaf.exchange else { return }
         let shape = try shape(of: leaf)
         let text = try text(memory.pending, shape: shape)
-        commands.append(Command(id: number, sid: sid, exchange: exchange, text: text, time: time))
+        var command = Command(id: number, sid: sid, exchange: exchange, text: text, time: time)
+        // What is refused at once, without the target hearing of it, has no other outcome.
+        if leaf.type == .commandBlocked { command.outcome = Self.outcomeKinds.firstIndex(of: .blocked) }
+        commands.append(command)
         memory.begin(.init(sid: sid, exchange: exchange), number)
     }
 
     private mutating func end(_ leaf: Leaf, sid: Int64) throws {
         guard let exchange = leaf.exchange,
-            let kind = leaf["outcome"]?["kind"]?.string.flatMap(OutcomeKind.init(rawValue:)),
-            let outcome = Self.outcomeKinds.firstIndex(of: kind)
+            let kind = leaf["outcome"]?["kind"]?.string.flatMap(OutcomeKind.init(rawValue:))
         else { return }
-        let code = leaf["outcome"]?["code"]?.string
-        let rows = leaf["counts"]?["rows"]?.integer
-        let command = memory.end(.init(sid: sid, exchange: exchange))
-        if let command, let first = commands.first?.id, command >= first, let index = index(of: command) {
-            commands[index].outcome = outcome
-            commands[index].code = code
-            commands[index].rows = rows
-        } else if let command {
-            try db.cachedStatement(sql: "UPDATE commands SET outcome = ?, code = ?, rows = ? WHERE command = ?")
-                .execute(arguments: [outcome, code, rows, command])
+        let key = IndexMemory.OpenCommand(sid: sid, exchange: exchange)
+        try settle(key, kind, code: leaf["outcome"]?["code"]?.string, rows: leaf["counts"]?["rows"]?.integer)
+        memory.end(key)
+    }
+
+    /// Denied or expired: an outcome of the target's may still follow.
+    private mutating func refuse(_ leaf: Leaf, sid: Int64) throws {
+        guard let exchange = leaf.exchange else { return }
+        try settle(.init(sid: sid, exchange: exchange), .blocked, code: nil, rows: nil)
+    }
+
+    private mutating func settle(
+        _ key: IndexMemory.OpenCommand, _ kind: OutcomeKind, code: String?, rows: Int64?
+    ) throws {
+        guard let outcome = Self.outcomeKinds.firstIndex(of: kind) else { return }
+        if let command = memory.open[key], let place = index(of: command) {
+            commands[place].outcome = outcome
+            commands[place].code = code
+            commands[place].rows = rows
         } else {
-            // Begun before the writer's memory did.
+            // Begun in an earlier batch.
             try db.cachedStatement(
                 sql: "UPDATE commands SET outcome = ?, code = ?, rows = ? WHERE sid = ? AND exchange = ?"
-            ).execute(arguments: [outcome, code, rows, sid, Int64(clamping: exchange)])
+            ).execute(arguments: [outcome, code, rows, key.sid, Int64(clamping: key.exchange)])
         }
     }
 

@@ -58,7 +58,7 @@ struct IndexMemory: Sendable {
         open[key] = command
     }
 
-    mutating func end(_ key: OpenCommand) -> Int64? {
-        open.removeValue(forKey: key)
+    mutating func end(_ key: OpenCommand) {
+        open[key] = nil
     }
 }

@@ -19,8 +19,10 @@ extension SearchIndex {
                 try db.execute(sql: "UPDATE progress SET pending = NULL")
             }
             try scrub()
-            // An index put aside may hold what was just erased, and is good for nothing any more.
-            Self.remove(String(path.dropLast(Self.name.utf8.count)) + Self.damagedName)
+            // An index put aside, or half made again, may hold what was just erased.
+            let folder = String(path.dropLast(Self.name.utf8.count))
+            Self.remove(folder + Self.damagedName)
+            Self.remove(folder + Self.rebuildFolder + "/" + Self.name)
         } catch {
             throw Self.failure(error)
         }

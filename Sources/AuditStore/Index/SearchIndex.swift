@@ -17,6 +17,8 @@ struct OpenSession {
 /// It can be thrown away and made again from the log, so it is written with synchronous=NORMAL.
 package final class SearchIndex: Sendable {
     package static let name = "index.sqlite"
+    /// The folder in which an index is made again.
+    static let rebuildFolder = "reindex"
     /// What is put aside of an index that cannot be read.
     package static let damagedName = "index.damaged.sqlite"
 

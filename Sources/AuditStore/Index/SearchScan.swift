@@ -8,8 +8,9 @@ struct SearchScan {
     /// Rows of a driving table up to which commands are looked up by it rather than walked through.
     private static let mostCandidates = 20_000
     private static let mostDriven = 50_000
+    /// Leaves whose commands are looked at together; each window is as wide as what the one before took allows.
     private static let firstWindow: Int64 = 8192
-    private static let widestWindow: Int64 = 1 << 18
+    private static let quick = Duration.milliseconds(20)
 
     struct Found {
         var command: Int64
@@ -59,6 +60,7 @@ struct SearchScan {
         if case .sessions = driver { window = .max }
         if case .approval = driver { window = .max }
         while range.lowerBound < range.upperBound {
+            let began = ContinuousClock.now
             let low = range.upperBound - range.lowerBound > window ? range.upperBound - window : range.lowerBound
             if try look(driver, low..<range.upperBound, &found) {
                 // One more than asked for: there is a next page, which begins after the last one given.
@@ -66,8 +68,9 @@ struct SearchScan {
                 return (found, found.last?.command)
             }
             range = range.lowerBound..<low
-            if window < Self.widestWindow { window *= 4 }
-            if ContinuousClock.now >= deadline { return (found, range.isEmpty ? nil : low) }
+            let now = ContinuousClock.now
+            if now - began < Self.quick, window <= .max / 8 { window *= 8 }
+            if now >= deadline { return (found, range.isEmpty ? nil : low) }
         }
         return (found, nil)
     }

@@ -121,6 +121,8 @@ package struct SearchTerms: Sendable, Hashable {
     /// Most bytes of one search's text.
     package static let longest = 512
 
+    /// As it was asked for.
+    package let text: String
     package let terms: [SearchTerm]
 
     /// A quote that is not at a word's start, or never closed before a space or the end, is a character like any other.
@@ -138,6 +140,7 @@ package struct SearchTerms: Sendable, Hashable {
             throw GatewayError(
                 .badQuery, "More than \(Self.most) words are looked for; put phrases in double quotes or use fewer.")
         }
+        self.text = text
         self.terms = terms
     }
 
@@ -169,7 +172,7 @@ package struct SearchTerms: Sendable, Hashable {
     }
 
     /// Whether all terms lie in `text`.
-    func match(_ text: UnsafeRawBufferPointer) -> Bool {
+    package func match(_ text: UnsafeRawBufferPointer) -> Bool {
         terms.allSatisfy { $0.range(in: text) != nil }
     }
 

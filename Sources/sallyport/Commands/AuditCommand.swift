@@ -6,7 +6,8 @@ import GatewayCore
 import Identity
 
 struct Audit: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "Work on the whole record.", subcommands: [Export.self])
+    static let configuration = CommandConfiguration(
+        abstract: "Work on the whole record.", subcommands: [Export.self, Reindex.self])
 
     struct Export: AsyncParsableCommand {
         static let configuration = CommandConfiguration(

@@ -18,6 +18,14 @@ enum FolderView {
     /// Errors: `CommandFailure` when a gateway runs on the folder, since only it may write then, and when the folder is
     /// another user's.
     static func record(_ view: String, of session: RecordID?, in configuration: Configuration) async throws {
+        var draft = EntryDraft(.recordViewed)
+        draft.aboutSession = session
+        draft.details["view"] = view
+        try await record(draft, in: configuration)
+    }
+
+    /// As `record(_:of:in:)`, for an entry of another kind; who looks is added.
+    static func record(_ entry: EntryDraft, in configuration: Configuration) async throws {
         let folder = configuration.data
         let storage = PosixStorage(root: folder)
         let isFree: Bool
@@ -43,11 +51,10 @@ enum FolderView {
                     vaultKey: try configuration.vaultKey.load().derive(.sessionKeyWrapping), segmentSize: segmentSize),
                 now: Timestamp.wall)
             defer { store.close() }
-            var draft = EntryDraft(.recordViewed)
+            var draft = entry
             draft.principal = Principal(
                 issuer: EmbeddedIssuer.defaultURL, subject: Source.operatorName, groups: [], isPersonIssuer: true)
-            draft.aboutSession = session
-            draft.details = ["view": view, "door": "folder"]
+            draft.details["door"] = "folder"
             try await store.appendSystemDurably(draft)
         } catch let error as GatewayError {
             throw CommandFailure(error)

@@ -74,6 +74,7 @@ import Testing
                 command.approval = approval
             }
             command.time = before...clock.now()
+            if command.verdict == .block { command.outcome = .blocked }
             if Int.random(in: 0..<8, using: &generator) > 0 {
                 let outcome: OutcomeKind =
                     command.verdict == .allow ? pick([.success, .success, .error, .cancelled]) : .blocked
