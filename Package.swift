@@ -136,7 +136,9 @@ var targets: [Target] = [
         ]),
     tests(
         of: "AuditConsole",
-        with: ["AuditStore", "AuditLedger", "Identity", "GatewayCore", "GatewayConfiguration", "AccessPolicy", logging]),
+        with: [
+            "AuditStore", "AuditLedger", "Identity", "GatewayCore", "GatewayConfiguration", "AccessPolicy", crypto, logging,
+        ]),
 ]
 
 // Fuzz targets need the fuzzer's own `main` (script/fuzz), so an ordinary build leaves them out.

@@ -6,6 +6,8 @@ final class AllowedMethods: Sendable {
     private struct Known {
         /// The path's segments; nil stands for any one.
         var segments: [Substring?]
+        /// The path ends in `**`: at least one segment more.
+        var hasRest: Bool
         var method: HTTPRequest.Method
     }
 
@@ -14,8 +16,9 @@ final class AllowedMethods: Sendable {
     /// Learns the routes, once all of them have been added.
     func learn(from router: Router<ConsoleContext>) {
         let routes = router.routes.map { route in
-            let segments = "\(route.path)".split(separator: "/").map { $0.hasPrefix("{") ? nil : $0 }
-            return Known(segments: segments, method: route.method)
+            let parts = "\(route.path)".split(separator: "/")
+            let segments = parts.filter { $0 != "**" }.map { $0.hasPrefix("{") ? nil : $0 }
+            return Known(segments: segments, hasRest: parts.last == "**", method: route.method)
         }
         known.withLock { $0 = routes }
     }
@@ -24,14 +27,16 @@ final class AllowedMethods: Sendable {
     func methods(of path: String) -> [String] {
         let asked = path.split(separator: "/")
         var methods = known.withLock { known in
-            Set(known.filter { Self.matches($0.segments, asked) }.map(\.method.rawValue))
+            Set(known.filter { Self.matches($0, asked) }.map(\.method.rawValue))
         }
         // HEAD comes with every GET.
         if methods.contains("GET") { methods.insert("HEAD") }
         return methods.sorted()
     }
 
-    private static func matches(_ segments: [Substring?], _ asked: [Substring]) -> Bool {
-        segments.count == asked.count && zip(segments, asked).allSatisfy { $0 == nil || $0 == $1 }
+    private static func matches(_ known: Known, _ asked: [Substring]) -> Bool {
+        let count = known.segments.count
+        guard known.hasRest ? asked.count > count : asked.count == count else { return false }
+        return zip(known.segments, asked).allSatisfy { $0 == nil || $0 == $1 }
     }
 }

@@ -30,6 +30,7 @@ enum ConsoleRouter {
                 middleware: BearerAuthentication(
                     services: services, audience: TokenVerifier.approvalAudience, refusals: refusals))
         ApprovalRoutes(services: services).addDecisions(to: decisions)
+        LedgerRoutes(services: services).add(to: router, api: api, refusals: refusals)
         allowed.learn(from: router)
         return router
     }

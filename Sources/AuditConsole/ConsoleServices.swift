@@ -1,5 +1,6 @@
 package import AccessPolicy
 package import AuditLedger
+package import AuditStore
 package import GatewayConfiguration
 package import GatewayCore
 package import Identity
@@ -32,6 +33,8 @@ package struct ConsoleServices: Sendable {
     package var roles: RolesConfiguration
     package var connections: [ConnectionConfiguration]
     package var trail: any Trail
+    /// The Merkle log; nil when the store keeps none.
+    package var ledger: LedgerKeeper?
     /// Why the gateway admits no session now; empty when it does.
     package var unreadiness: @Sendable () -> [String]
     package var metrics: @Sendable () -> [Metric]

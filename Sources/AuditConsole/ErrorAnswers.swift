@@ -28,7 +28,7 @@ struct ErrorAnswers: RouterMiddleware {
             response =
                 Problem(.internalServerError, "internal", "The gateway could not answer; its log says more.").response
         }
-        response.headers[.cacheControl] = "no-store"
+        if response.headers[.cacheControl] == nil { response.headers[.cacheControl] = "no-store" }
         response.headers[.xContentTypeOptions] = "nosniff"
         return response
     }

@@ -129,6 +129,7 @@ package final class Gateway: Sendable {
         state.withLock { $0.observation = observation }
         var started = EntryDraft(.gatewayStarted)
         started.details["durability"] = configuration.durability.rawValue
+        started.details["ledger"] = store.ledger?.origin
         started.details["connections"] = String(configuration.connections.count)
         do {
             try await store.appendSystemDurably(started)

@@ -1,6 +1,7 @@
 import AccessPolicy
 import AuditConsole
 import AuditLedger
+import AuditStore
 import Foundation
 import FoundationNetworking
 import GatewayConfiguration
@@ -27,6 +28,7 @@ final class TestConsole: Sendable {
     let locks = LockRegistry()
     let tickets = TicketStore()
     let trail: FixtureTrail
+    private let ledger: LedgerKeeper?
     let appended = Mutex<[EntryDraft]>([])
     let problems = Mutex<[String]>([])
     let ended = Mutex<[RecordID]>([])
@@ -37,7 +39,8 @@ final class TestConsole: Sendable {
     static let ada = Principal(issuer: EmbeddedIssuer.defaultURL, subject: "ada", groups: [], isPersonIssuer: true)
     static let bob = Principal(issuer: EmbeddedIssuer.defaultURL, subject: "bob", groups: [], isPersonIssuer: true)
 
-    private init(sessions: [FixtureTrail.Recorded]) throws {
+    private init(sessions: [FixtureTrail.Recorded], ledger: LedgerKeeper?) throws {
+        self.ledger = ledger
         folder = NSTemporaryDirectory() + "console-" + UUID().uuidString
         try FileManager.default.createDirectory(
             atPath: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
@@ -51,9 +54,10 @@ final class TestConsole: Sendable {
 
     /// Runs `body` against a console that serves `sessions`, newest first.
     static func with(
-        _ sessions: [FixtureTrail.Recorded] = [], _ body: @escaping @Sendable (TestConsole) async throws -> Void
+        _ sessions: [FixtureTrail.Recorded] = [], ledger: LedgerKeeper? = nil,
+        _ body: @escaping @Sendable (TestConsole) async throws -> Void
     ) async throws {
-        let console = try TestConsole(sessions: sessions)
+        let console = try TestConsole(sessions: sessions, ledger: ledger)
         let (ports, continuation) = AsyncStream.makeStream(of: Int.self)
         let server = try ConsoleServer(
             console.services, at: Endpoint(host: "127.0.0.1", port: 0), certificate: nil,
@@ -77,7 +81,7 @@ final class TestConsole: Sendable {
         roles.admin = AccessList(groups: ["platform"])
         roles.auditor = AccessList(groups: ["security"])
         roles.approver = AccessList(groups: ["approvers"])
-        return ConsoleServices(
+        var services = ConsoleServices(
             verifier: TokenVerifier(issuers: [(issuer.configuration, issuer.keys)]), tickets: tickets, locks: locks,
             roles: roles,
             connections: [], trail: trail, unreadiness: { self.problems.withLock { $0 } },
@@ -103,6 +107,8 @@ final class TestConsole: Sendable {
                 self.ended.withLock { $0.append(id) }
                 return self.trail.sessions.contains { $0.view.id == id.description && $0.view.state == "open" }
             })
+        services.ledger = ledger
+        return services
     }
 
     private func append(_ draft: EntryDraft) throws {

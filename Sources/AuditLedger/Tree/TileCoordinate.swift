@@ -36,6 +36,12 @@ package struct TileCoordinate: Hashable, Sendable {
     /// The tile at the same place, full; a reader tries it when a partial one is gone.
     package var full: TileCoordinate { TileCoordinate(valid: kind, index: index, width: Self.fullWidth) }
 
+    /// Whether a tree of `size` entries has all that is in it: then it is final, and as wide in any larger tree's past.
+    package func isCovered(byTreeOf size: UInt64) -> Bool {
+        let count = TreeShape(size: size).count(of: kind)
+        return count >= (index << 8) + UInt64(width)
+    }
+
     /// Whether a tree of `size` entries has this tile, full or as partial as it says.
     package func exists(inTreeOf size: UInt64) -> Bool {
         let count = TreeShape(size: size).count(of: kind)

@@ -41,6 +41,14 @@ struct SignerState: Sendable, Equatable {
         return SignerState(note: note, head: head, firstLeaf: firstLeaf, position: position, segment: segment)
     }
 
+    /// What a state of some log says that it signed, unverified; nil when it cannot be read.
+    static func peek(_ storage: any LogStorage, folder: String) -> Checkpoint? {
+        guard let bytes = try? storage.contents(of: folder + "/state", limit: limit) else { return nil }
+        let lines = bytes.split(separator: UInt8(ascii: "\n"), maxSplits: 5, omittingEmptySubsequences: false)
+        guard lines.count == 6, let note = try? SignedNote(Array(lines[5])) else { return nil }
+        return try? Checkpoint(text: note.text)
+    }
+
     func replace(in storage: any LogStorage) throws(StorageFailure) {
         try storage.replace(Self.path, with: bytes)
     }

@@ -7,7 +7,8 @@ import Identity
 
 struct Audit: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Work on the whole record.", subcommands: [Export.self, Reindex.self])
+        abstract: "Work on the whole record.",
+        subcommands: [Export.self, Reindex.self, Key.self, StartNewLog.self])
 
     struct Export: AsyncParsableCommand {
         static let configuration = CommandConfiguration(

@@ -1,5 +1,6 @@
 import AccessPolicy
 import AuditConsole
+import AuditLedger
 import AuditStore
 import GatewayConfiguration
 import GatewayCore
@@ -14,7 +15,7 @@ extension ConsoleServices {
                 GatewayError.Code("console.index"),
                 "The console needs the search index, which this store does not keep.")
         }
-        return ConsoleServices(
+        var services = ConsoleServices(
             verifier: gateway.verifier, tickets: gateway.tickets, locks: gateway.locks.registry,
             roles: gateway.configuration.roles,
             connections: gateway.configuration.connections, trail: trail,
@@ -27,6 +28,8 @@ extension ConsoleServices {
             approve: { try await gateway.approvals.approve($0, by: $1, reason: $2) },
             deny: { try await gateway.approvals.deny($0, by: $1, reason: $2) },
             endSession: { gateway.sessions.end($0, why: $1) })
+        services.ledger = gateway.store.ledger
+        return services
     }
 
     private static func metrics(of gateway: Gateway) -> [Metric] {
@@ -51,6 +54,19 @@ extension ConsoleServices {
                 "sallyport_ledger_sync_p99_seconds", "99th percentile of the duration of a sync.", .gauge,
                 Double(store.syncLatency.quantile(0.99)) / 1e9),
         ]
+        if let ledger = gateway.store.ledger, let published = ledger.published {
+            metrics += [
+                Metric(
+                    "sallyport_ledger_tree_size", "Entries that the published checkpoint covers.", .gauge,
+                    Double(published.head.size)),
+                Metric(
+                    "sallyport_ledger_signed_size", "Entries that the last signed checkpoint covers.", .gauge,
+                    Double(ledger.head.size)),
+                Metric(
+                    "sallyport_ledger_checkpoint_age_seconds", "Time since a checkpoint was published.", .gauge,
+                    Double(max(0, Timestamp.wall().microseconds - published.time.microseconds)) / 1e6),
+            ]
+        }
         return metrics + witnessMetrics(of: gateway)
     }
 

@@ -4,6 +4,7 @@ import CredentialVault
 import Foundation
 import GatewayConfiguration
 import GatewayCore
+import GatewayServer
 import Identity
 
 /// The entry of a view that reads the data folder itself, without the gateway: it is appended before anything is shown
@@ -45,11 +46,9 @@ enum FolderView {
         guard isFree else { throw CommandFailure.isRunning(folder) }
         try requireOwner(of: folder)
         do {
-            let store = try AuditStore.open(
-                directory: folder,
-                options: StoreOptions(
-                    vaultKey: try configuration.vaultKey.load().derive(.sessionKeyWrapping), segmentSize: segmentSize),
-                now: Timestamp.wall)
+            var options = try StoreOptions(configuration, vault: configuration.vaultKey.load())
+            options.segmentSize = segmentSize
+            let store = try AuditStore.open(directory: folder, options: options, now: Timestamp.wall)
             defer { store.close() }
             var draft = entry
             draft.principal = Principal(
