@@ -23,10 +23,10 @@ package enum NewLog {
         by principal: Principal, now: @escaping @Sendable () -> Timestamp
     ) async throws -> Result {
         let storage = storage ?? PosixStorage(root: directory)
-        var plain = options
-        plain.ledger = nil
         // Without the index nothing is filed: the log keeps all its segments until the new tree has them.
-        plain.keepsIndex = false
+        let plain = StoreOptions(
+            vaultKey: options.vaultKey, segmentSize: options.segmentSize, watermark: options.watermark,
+            keepsIndex: false)
         let old = lastKnown(in: storage)
         let first = try AuditStore.open(directory: directory, options: plain, storage: storage, now: now)
         do {
@@ -38,9 +38,14 @@ package enum NewLog {
         first.close()
         // The entry is durable before the old log ends: a crash in between leaves the old one as it was.
         try setAside(storage)
-        var fresh = options
-        fresh.keepsIndex = false
-        fresh.ledger?.startsNewLog = true
+        guard var beginning = options.ledger else {
+            throw GatewayError(.ledgerFailed, "The options ask for no ledger.")
+        }
+        // Options made anew: changing the copy in place, through its optional, went wrong in release builds.
+        beginning.startsNewLog = true
+        let fresh = StoreOptions(
+            vaultKey: options.vaultKey, ledger: beginning, segmentSize: options.segmentSize,
+            watermark: options.watermark, keepsIndex: false)
         let store = try AuditStore.open(directory: directory, options: fresh, storage: storage, now: now)
         defer { store.close() }
         guard let ledger = store.ledger else { throw GatewayError(.ledgerFailed, "The options ask for no ledger.") }
