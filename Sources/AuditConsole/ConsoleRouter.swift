@@ -24,6 +24,7 @@ enum ConsoleRouter {
         TicketRoutes(services: services).add(to: api)
         LockRoutes(services: services).add(to: api)
         ExportRoutes(services: services).add(to: api)
+        ProofRoutes(services: services).add(to: api)
 
         let decisions = router.group("api/v1")
             .add(

@@ -137,6 +137,7 @@ package final class Gateway: Sendable {
             throw GatewayError(.gatewayStart, "The gateway cannot write its ledger.", cause: error)
         }
         try locks.restore()
+        try startCheck()
         if let endpoint = configuration.listen.postgres { try await listenPostgres(endpoint) }
         let approvals = self.approvals
         let ticker = group.next().scheduleRepeatedTask(initialDelay: .seconds(1), delay: .seconds(1)) { _ in

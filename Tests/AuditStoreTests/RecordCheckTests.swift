@@ -45,19 +45,20 @@ import Testing
     @Test func whatIsAheadOfTheCheckpointMustBeTheLogs() async throws {
         var record = try await RecordedLedger()
         let head = record.ledger.tree.head
-        let store = try openStore(record.folder)
+        // Without an index nobody copies full segments, so that the log is still whole to be read here.
+        let store = try openStore(record.folder, keepsIndex: false)
         let recorder = try store.makeRecorder(newContext("clara"))
         try await store.durable(recorder.append(EntryDraft(.sessionOpen)))
-        _ = try await store.archive?.caughtUp()
         store.close()
+        var leaves: [[UInt8]] = []
+        try LogCheck.run(record.storage) { leaf, _ in leaves.append(leaf) }
+        #expect(leaves.count > Int(head.size))
         var check = try record.check()
         check.lastSigned = head
         let summary = try check.run()
         #expect(summary.size == head.size && summary.uncovered > 0)
 
-        var leaves: [[UInt8]] = []
-        try LogCheck.run(record.storage) { leaf, _ in leaves.append(leaf) }
-        for leaf in leaves[Int(head.size)...] { try record.ledger.append(leaf) }
+        for leaf in leaves.dropFirst(Int(head.size)) { try record.ledger.append(leaf) }
         try record.ledger.write()
         check.lastSigned = record.ledger.tree.head
         #expect(try problem(check) == nil)

@@ -21,6 +21,16 @@ package final class BackgroundCheck: Sendable {
 
     package var state: State { now.withLock { $0 } }
 
+    /// For a gauge: 0 while it runs, 1 when it passed, 2 when it found something bad; nil when it was not started.
+    package var number: Int? {
+        switch state {
+        case .idle: nil
+        case .running: 0
+        case .passed: 1
+        case .failed: 2
+        }
+    }
+
     /// Why no new session may begin: the record is not what it was.
     package var problem: GatewayError? {
         guard case .failed(let problem) = state else { return nil }

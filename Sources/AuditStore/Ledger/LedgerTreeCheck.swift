@@ -144,8 +144,11 @@ extension LedgerFiles {
             return LedgerProblem(.tile, "has another length", file: path(write.coordinate))
         }
         let index = (write.coordinate.index << 8 + UInt64(place / TreeHash.length)) << UInt64(8 * min(level, 7))
+        // Which of the two was touched, nobody can say from here.
+        let first = TreeShape(size: .max).bundle(holding: index & ~255)
+        let entries = level == 0 ? first.map { path($0) } ?? "its entries" : "the tiles below"
         return LedgerProblem(
-            .tile, "is not what the entries lead to", file: path(write.coordinate), index: index)
+            .tile, "and \(entries) do not agree", file: path(write.coordinate), index: index)
     }
 }
 

@@ -52,7 +52,9 @@ struct LeafFacts: Sendable {
     }
 
     /// Entries that say that a session's record was erased.
-    private static let erasures: Set<EntryType> = [.admin("erase")]
+    private static let erasures: Set<EntryType> = [
+        .admin("erase"), EntryType(rawValue: "record.erased"), EntryType(rawValue: "session.erased"),
+    ]
 
     var session: RecordID
     var sequence: UInt64

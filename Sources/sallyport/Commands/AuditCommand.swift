@@ -8,7 +8,9 @@ import Identity
 struct Audit: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Work on the whole record.",
-        subcommands: [Export.self, Reindex.self, Key.self, StartNewLog.self])
+        subcommands: [
+            Export.self, Verify.self, Inclusion.self, Consistency.self, Reindex.self, Key.self, StartNewLog.self,
+        ])
 
     struct Export: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
@@ -19,8 +21,15 @@ struct Audit: AsyncParsableCommand {
 
         @OptionGroup var source: SourceOptions
         @Option(help: "Only this session.") var session: String?
+        @Option(
+            help: ArgumentHelp(
+                "Write the session's evidence bundle to this file instead: a tar that anyone can verify offline.",
+                valueName: "file")) var bundle: String?
 
         func run() async throws {
+            guard bundle == nil || session != nil else {
+                throw CommandFailure.usage("--bundle needs --session: evidence is of one session.")
+            }
             let wanted = try session.map { text in
                 guard let id = RecordID(text) else {
                     throw CommandFailure.usage("\(Output.safe(text)) is no session id; see: sallyport sessions")
@@ -37,6 +46,7 @@ struct Audit: AsyncParsableCommand {
                     try await FolderView.record("export", of: wanted, in: configuration)
                 }
             }
+            if let bundle, let wanted { return try await EvidenceExport.run(wanted, to: bundle, configuration) }
             let trail = try LocalTrail.open(configuration)
             do {
                 try await trail.catchUp()

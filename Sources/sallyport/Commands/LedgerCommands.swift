@@ -22,7 +22,7 @@ extension Audit {
         func run() async throws {
             let view: LedgerKeyView
             if source.url == nil {
-                view = try Self.local(try source.file.load())
+                view = LedgerKeyView(try LedgerSource.key(try source.file.load()))
             } else {
                 view = try await Source.read(source) { source in
                     guard case .api(let client) = source else { throw CommandFailure("--url names no API.") }
@@ -33,21 +33,6 @@ extension Audit {
                 Output.line(String(decoding: ConsoleJSON.encode(view), as: UTF8.self))
             } else {
                 Output.line(Output.safe(view.key))
-            }
-        }
-
-        private static func local(_ configuration: Configuration) throws(CommandFailure) -> LedgerKeyView {
-            do throws(GatewayError) {
-                let options = try StoreOptions(configuration, vault: configuration.vaultKey.load())
-                guard let ledger = options.ledger,
-                    let key = try LedgerKey.read(PosixStorage(root: configuration.data), ledger)
-                else {
-                    throw GatewayError(
-                        .notFound, "\(configuration.data) holds no log yet; the gateway makes it at its first start.")
-                }
-                return LedgerKeyView(key)
-            } catch {
-                throw CommandFailure(error)
             }
         }
     }

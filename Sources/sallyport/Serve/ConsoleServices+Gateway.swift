@@ -54,6 +54,13 @@ extension ConsoleServices {
                 "sallyport_ledger_sync_p99_seconds", "99th percentile of the duration of a sync.", .gauge,
                 Double(store.syncLatency.quantile(0.99)) / 1e9),
         ]
+        if let state = gateway.store.check.number {
+            metrics.append(
+                Metric(
+                    "sallyport_ledger_check",
+                    "The full check after the start: 0 while it runs, 1 when it passed, 2 when it found something bad.",
+                    .gauge, Double(state)))
+        }
         if let ledger = gateway.store.ledger, let published = ledger.published {
             metrics += [
                 Metric(
