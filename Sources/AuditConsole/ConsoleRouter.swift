@@ -25,6 +25,7 @@ enum ConsoleRouter {
         LockRoutes(services: services).add(to: api)
         ExportRoutes(services: services).add(to: api)
         ProofRoutes(services: services).add(to: api)
+        ErasureRoutes(services: services).add(to: api)
 
         let decisions = router.group("api/v1")
             .add(

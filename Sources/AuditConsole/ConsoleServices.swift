@@ -50,6 +50,8 @@ package struct ConsoleServices: Sendable {
     package var deny: @Sendable (RecordID, VerifiedIdentity, String?) async throws -> Approval
     /// Ends an open session; false when there is none of that id.
     package var endSession: @Sendable (RecordID, String) -> Bool
+    /// Writes an entry for each session after the draft, then destroys their content for good.
+    package var erase: @Sendable ([RecordID], EntryDraft) async throws -> Void
 
     package init(
         verifier: TokenVerifier, tickets: TicketStore, locks: LockRegistry, roles: RolesConfiguration,
@@ -60,7 +62,8 @@ package struct ConsoleServices: Sendable {
         approvals: @escaping @Sendable () -> [Approval],
         approve: @escaping @Sendable (RecordID, VerifiedIdentity, String?) async throws -> Approval,
         deny: @escaping @Sendable (RecordID, VerifiedIdentity, String?) async throws -> Approval,
-        endSession: @escaping @Sendable (RecordID, String) -> Bool
+        endSession: @escaping @Sendable (RecordID, String) -> Bool,
+        erase: @escaping @Sendable ([RecordID], EntryDraft) async throws -> Void
     ) {
         self.verifier = verifier
         self.tickets = tickets
@@ -77,5 +80,6 @@ package struct ConsoleServices: Sendable {
         self.approve = approve
         self.deny = deny
         self.endSession = endSession
+        self.erase = erase
     }
 }

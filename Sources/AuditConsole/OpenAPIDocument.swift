@@ -93,6 +93,13 @@ enum OpenAPIDocument {
               "parameters": [{"$ref": "#/components/parameters/id"}],
               "delete": {"summary": "Revoke a ticket: one's own, or any with role admin.", "responses": {"204": {"description": "Revoked."}, "default": {"$ref": "#/components/responses/Problem"}}, "security": [{"bearer": []}]}
             },
+            "/api/v1/sessions/{id}/erase": {
+              "parameters": [{"$ref": "#/components/parameters/id"}],
+              "post": {"summary": "Destroy the content of a closed session for good. Role admin.", "responses": {"200": {"description": "Erased.", "content": {"application/json": {"schema": {"type": "object", "required": ["erased"], "properties": {"erased": {"type": "integer", "description": "Sessions."}}}}}}, "default": {"$ref": "#/components/responses/Problem"}}, "requestBody": {"content": {"application/json": {"schema": {"type": "object", "required": ["reason"], "properties": {"reason": {"type": "string", "maxLength": 512, "description": "Why; recorded."}}}}}, "required": true}, "security": [{"bearer": []}]}
+            },
+            "/api/v1/erasures": {
+              "post": {"summary": "Destroy the content of a closed session, or of all closed sessions of a principal, for good. Role admin.", "responses": {"200": {"description": "Erased.", "content": {"application/json": {"schema": {"type": "object", "required": ["erased"], "properties": {"erased": {"type": "integer", "description": "Sessions."}}}}}}, "default": {"$ref": "#/components/responses/Problem"}}, "requestBody": {"content": {"application/json": {"schema": {"type": "object", "required": ["reason"], "properties": {"session": {"type": "string", "maxLength": 512, "description": "This session."}, "principal": {"type": "string", "maxLength": 512, "description": "All of this subject."}, "issuer": {"type": "string", "maxLength": 512, "description": "Of this issuer only."}, "reason": {"type": "string", "maxLength": 512, "description": "Why; recorded."}}}}}, "required": true}, "security": [{"bearer": []}]}
+            },
             "/api/v1/exports": {
               "post": {"summary": "Record that the caller exports the record, or one session of it, from the data folder. Role admin or auditor.", "responses": {"204": {"description": "Recorded; the export may begin."}, "default": {"$ref": "#/components/responses/Problem"}}, "requestBody": {"content": {"application/json": {"schema": {"type": "object", "required": [], "properties": {"session": {"type": "string", "format": "uuid"}}}}}, "required": false}, "security": [{"bearer": []}]}
             },

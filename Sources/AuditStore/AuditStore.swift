@@ -40,7 +40,7 @@ package final class AuditStore: Sendable {
     private let options: StoreOptions
     private let now: @Sendable () -> Timestamp
     private let gateway: Mutex<SessionRecorder>
-    private let filer: Filer?
+    let filer: Filer?
     /// The Merkle tree over the log; nil when the options ask for none.
     package let ledger: LedgerKeeper?
     /// The full check that goes on beside the gateway once it was started.

@@ -32,6 +32,7 @@ final class TestConsole: Sendable {
     let appended = Mutex<[EntryDraft]>([])
     let problems = Mutex<[String]>([])
     let ended = Mutex<[RecordID]>([])
+    let erased = Mutex<[RecordID]>([])
     let failsToAppend = Mutex(false)
     private let port = Mutex(0)
     private let folder: String
@@ -106,6 +107,18 @@ final class TestConsole: Sendable {
             endSession: { id, _ in
                 self.ended.withLock { $0.append(id) }
                 return self.trail.sessions.contains { $0.view.id == id.description && $0.view.state == "open" }
+            },
+            erase: { ids, draft in
+                for id in ids {
+                    guard let found = self.trail.sessions.first(where: { $0.view.id == id.description }) else {
+                        throw GatewayError(GatewayError.Code("not_found"), "There is no session \(id).")
+                    }
+                    if found.view.state == "open" {
+                        throw GatewayError(GatewayError.Code("session_open"), "Session \(id) is open.")
+                    }
+                }
+                try self.append(draft)
+                self.erased.withLock { $0 += ids }
             })
         services.ledger = ledger
         return services

@@ -213,4 +213,36 @@ final class Filer: LogFollower {
             try rebuild.run(before: log, &work.opener)
         }
     }
+
+    // MARK: Erasing
+
+    /// Destroys what the folder holds of these sessions, which are over. The key goes first: from then on nothing opens,
+    /// whatever is left. The index rows go last: by them an erasure that was cut short is found and done again.
+    func erase(_ sessions: [RecordID]) throws(GatewayError) {
+        do {
+            try work.withLock { work in
+                for session in sessions {
+                    work.opener.forget(session)
+                    work.copier?.erase(session)
+                }
+                try KeyStore.destroy(Set(sessions), in: storage.open(KeyStore.path, create: false))
+                for session in sessions { try removeRecording(of: session) }
+                try index.pool.write { db in for session in sessions { try RecordingIndex.erase(session, db) } }
+                try index.erase(sessions: sessions)
+            }
+        } catch {
+            throw Self.explain(error)
+        }
+    }
+
+    private func removeRecording(of session: RecordID) throws(StorageFailure) {
+        do throws(StorageFailure) {
+            try storage.remove(RecordingHeader.path(of: session))
+        } catch {
+            // Never filed, or gone already.
+            guard error.number == 2 else { throw error }
+            return
+        }
+        try storage.syncDirectory(RecordingHeader.folder(of: session))
+    }
 }

@@ -22,3 +22,13 @@ extension KeyStore {
         return found
     }
 }
+
+extension KeyStore {
+    /// Overwrites the slots of these sessions' keys; durable when it returns.
+    static func destroy(_ sessions: Set<RecordID>, in file: any LogFile) throws(StorageFailure) {
+        for slot in try slots(of: sessions, in: file).values {
+            try file.write([UInt8](repeating: 0, count: slotLength), at: slot * UInt64(slotLength))
+        }
+        try file.sync()
+    }
+}

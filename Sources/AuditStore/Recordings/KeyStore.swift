@@ -4,7 +4,7 @@ import GatewayCore
 /// Session keys, each wrapped by the vault key, in slots of 80 bytes of `keys/keys.log`: session (16), AES-GCM nonce,
 /// wrapped
 /// key and tag (60), checksum (4). Erasing a session's content is destroying its slot.
-enum KeyStore {
+package enum KeyStore {
     static let path = "keys/keys.log"
     static let slotLength = 80
 

@@ -27,7 +27,8 @@ extension ConsoleServices {
             approvals: { gateway.approvals.list(nil) },
             approve: { try await gateway.approvals.approve($0, by: $1, reason: $2) },
             deny: { try await gateway.approvals.deny($0, by: $1, reason: $2) },
-            endSession: { gateway.sessions.end($0, why: $1) })
+            endSession: { gateway.sessions.end($0, why: $1) },
+            erase: { try await gateway.store.erase($0, as: $1) })
         services.ledger = gateway.store.ledger
         return services
     }
