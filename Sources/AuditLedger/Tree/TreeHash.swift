@@ -2,20 +2,27 @@
 package struct TreeHash: Hashable, Sendable {
     package static let length = 32
 
-    // The bytes in their order in memory; never read as numbers.
-    private var words: SIMD4<UInt64>
+    // The bytes in their order in memory; never read as numbers. Four words, no SIMD vector: that would be aligned to 32
+    // bytes, which memory for the locals of async functions is not (Swift 6.3 writes past it and corrupts the heap).
+    private var first: UInt64
+    private var second: UInt64
+    private var third: UInt64
+    private var fourth: UInt64
 
     /// 32 zero bytes: no hash of anything that anyone knows.
     static let zero = TreeHash()
 
     private init() {
-        words = .zero
+        (first, second, third, fourth) = (0, 0, 0, 0)
     }
 
     /// Copies exactly 32 bytes; nil at any other length.
     package init?(_ bytes: UnsafeRawBufferPointer) {
         guard bytes.count == Self.length else { return nil }
-        words = bytes.loadUnaligned(as: SIMD4<UInt64>.self)
+        first = bytes.loadUnaligned(as: UInt64.self)
+        second = bytes.loadUnaligned(fromByteOffset: 8, as: UInt64.self)
+        third = bytes.loadUnaligned(fromByteOffset: 16, as: UInt64.self)
+        fourth = bytes.loadUnaligned(fromByteOffset: 24, as: UInt64.self)
     }
 
     package init?(_ bytes: [UInt8]) {
@@ -56,7 +63,7 @@ package struct TreeHash: Hashable, Sendable {
     /// Calls `body` with the 32 bytes, which do not outlive the call.
     @inline(__always)
     package func withBytes<Result>(_ body: (UnsafeRawBufferPointer) -> Result) -> Result {
-        withUnsafeBytes(of: words) { body($0) }
+        withUnsafeBytes(of: self) { body($0) }
     }
 
     package var bytes: [UInt8] { withBytes { Array($0) } }

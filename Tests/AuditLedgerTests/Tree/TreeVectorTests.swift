@@ -80,4 +80,10 @@ struct TreeVectorTests {
         #expect(TreeHash(hex: Self.h4.uppercased()) == nil)
         #expect(TreeHash(hex: String(Self.h4.dropLast(2))) == nil)
     }
+
+    /// Locals of async functions lie in memory that is aligned to 16 bytes at the most.
+    @Test func hashesNeedNoMoreAlignmentThanAsyncFunctionsHave() {
+        #expect(MemoryLayout<TreeHash>.alignment <= 16)
+        #expect(MemoryLayout<TreeHash>.size == 32 && MemoryLayout<TreeHash>.stride == 32)
+    }
 }
