@@ -137,7 +137,8 @@ var targets: [Target] = [
     tests(
         of: "AuditConsole",
         with: [
-            "AuditStore", "AuditLedger", "Identity", "GatewayCore", "GatewayConfiguration", "AccessPolicy", crypto, logging,
+            "AuditStore", "AuditLedger", "Identity", "GatewayCore", "GatewayConfiguration", "AccessPolicy", crypto,
+            logging,
         ]),
 ]
 

@@ -20,7 +20,8 @@ import Testing
         #expect((object["width"] as? Int, object["height"] as? Int) == (80, 24))
         #expect(object["timestamp"] as? Int == 1_700_000_000)
         #expect(object["title"] as? String == "a \"b\"\\")
-        let line = writer.event(.output, Array("\u{1B}[1mhi\r\n".utf8), at: Timestamp(microseconds: start.microseconds + 1_000_250))
+        let line = writer.event(
+            .output, Array("\u{1B}[1mhi\r\n".utf8), at: Timestamp(microseconds: start.microseconds + 1_000_250))
         #expect(line == "[1.000250,\"o\",\"\\u001b[1mhi\\r\\n\"]\n")
         let early = try fields(writer.event(.input, [0x61], at: Timestamp(microseconds: 5)))
         #expect(early[0] as? Double == 0)
@@ -35,7 +36,9 @@ import Testing
         let text = "aé€😀\u{0}\u{7F}\"\\ż\n漢字"
         for round in 0..<300 {
             var bytes = Array(text.utf8)
-            if round % 3 == 0 { bytes[Int.random(in: 0..<bytes.count, using: &random)] = UInt8.random(in: 0...255, using: &random) }
+            if round % 3 == 0 {
+                bytes[Int.random(in: 0..<bytes.count, using: &random)] = UInt8.random(in: 0...255, using: &random)
+            }
             var writer = AsciicastWriter(start: start)
             var shown = ""
             var rest = bytes[...]

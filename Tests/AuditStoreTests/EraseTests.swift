@@ -21,7 +21,8 @@ import Testing
         }
         return [
             ("the value", bytes), ("upper case", Data(canary.uppercased().utf8)), ("hex", hex(bytes)),
-            ("its digest", digest), ("its digest in hex", hex(digest)), ("its digest in base64", digest.base64EncodedData()),
+            ("its digest", digest), ("its digest in hex", hex(digest)),
+            ("its digest in base64", digest.base64EncodedData()),
         ] + base64
     }
 

@@ -100,7 +100,8 @@ import Testing
             let (folder, storage) = (try Folder(), SimulatedStorage(fault: .init(at: at, number: 5, isCrash: true)))
             let said = try await work(folder, storage)
             // The index as it was, and one that has to be made again from what is left.
-            try await check(said, folder, storage.rebooted { Bool.random(using: &random) }, "crash at \(at), seed \(seed)")
+            try await check(
+                said, folder, storage.rebooted { Bool.random(using: &random) }, "crash at \(at), seed \(seed)")
             try await check(said, Folder(), storage.rebooted(), "crash at \(at), index lost, seed \(seed)")
         }
     }
@@ -109,7 +110,9 @@ import Testing
         let dry = SimulatedStorage()
         _ = try await work(Folder(), dry)
         for at in 1...dry.calls {
-            let (folder, storage) = (try Folder(), SimulatedStorage(fault: .init(at: at, number: number, isCrash: false)))
+            let (folder, storage) = (
+                try Folder(), SimulatedStorage(fault: .init(at: at, number: number, isCrash: false))
+            )
             let said = try await work(folder, storage)
             try await check(said, folder, storage.rebooted(), "call \(at) failed with \(number)")
         }

@@ -22,7 +22,8 @@ package struct AsciicastWriter {
     package func header(width: Int, height: Int, title: String? = nil) -> String {
         let title = title.map { ",\"title\":\(Self.quoted($0))" } ?? ""
         let seconds = start.microseconds / 1_000_000
-        return "{\"version\":2,\"width\":\(max(width, 1)),\"height\":\(max(height, 1)),\"timestamp\":\(seconds)\(title)}\n"
+        let size = "\"width\":\(max(width, 1)),\"height\":\(max(height, 1))"
+        return "{\"version\":2,\(size),\"timestamp\":\(seconds)\(title)}\n"
     }
 
     /// The line of a chunk; nil when it holds no whole character yet.

@@ -6,7 +6,7 @@ import Identity
 extension Audit {
     struct Erase: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Destroy the content of closed sessions for good; the ledger keeps its entries and still verifies.",
+            abstract: "Destroy the content of closed sessions for good; the ledger still verifies.",
             discussion: "Done by the running gateway. Each erased session leaves an entry with the reason.")
 
         @OptionGroup var source: SourceOptions
