@@ -171,12 +171,15 @@ import Testing
         let live = try LedgerCheck.folder(folder.path, vaultKey: vaultKey, ledger: options)
         #expect(live.isLive)
         #expect(try live.run().size >= 82)
-        _ = try recorder.close()
+        try await store.durable(recorder.close())
+        _ = try await store.archive?.caughtUp()
+        try await store.erase([recorder.session], as: EntryDraft(.admin("erased")))
         store.close()
         let alone = try LedgerCheck.folder(folder.path, vaultKey: vaultKey, ledger: options)
         #expect(!alone.isLive)
         let whole = try alone.run()
         #expect(whole.uncovered == 0 && whole.hasRecord && whole.openSessions <= 1)
+        #expect(whole.erasedSessions == 1 && whole.contents == 0)
     }
 
     /// A record that was changed under the gateway's feet: no new session, and why.

@@ -52,9 +52,7 @@ struct LeafFacts: Sendable {
     }
 
     /// Entries that say that a session's record was erased.
-    private static let erasures: Set<EntryType> = [
-        .admin("erase"), EntryType(rawValue: "record.erased"), EntryType(rawValue: "session.erased"),
-    ]
+    private static let erasures: Set<EntryType> = [.admin("erased")]
 
     var session: RecordID
     var sequence: UInt64
