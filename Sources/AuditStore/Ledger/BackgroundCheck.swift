@@ -1,3 +1,4 @@
+import Dispatch
 package import GatewayCore
 import Glibc
 import Synchronization
@@ -16,6 +17,8 @@ package final class BackgroundCheck: Sendable {
 
     private let now: Mutex<State> = Mutex(.idle)
     private let isStopping = Atomic<Bool>(false)
+    /// Entered while its thread runs.
+    private let thread = DispatchGroup()
 
     init() {}
 
@@ -42,41 +45,53 @@ package final class BackgroundCheck: Sendable {
         _ makeCheck: @escaping @Sendable () -> LedgerCheck?, onEnd: @escaping @Sendable (State) -> Void
     ) throws(GatewayError) {
         now.withLock { $0 = .running(nil) }
-        try Thread.start { [self] in
-            // On Linux this is the calling thread's own; sessions come first.
-            setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, 19)
-            let start = ContinuousClock.now
-            let end: State
-            do {
-                // The first checkpoint of a new log comes within a second.
-                while ledgerIsMissing(makeCheck) { usleep(100_000) }
-                guard let check = makeCheck(), !isStopping.load(ordering: .acquiring) else { throw Stopped() }
-                let summary = try check.run { progress in
-                    if isStopping.load(ordering: .acquiring) { throw Stopped() }
-                    now.withLock { $0 = .running(progress) }
-                }
-                end = .passed(summary, ContinuousClock.now - start)
-            } catch is Stopped {
-                return now.withLock { $0 = .idle }
-            } catch let problem as LedgerProblem {
-                end = .failed(problem)
-            } catch {
-                end = .failed(LedgerProblem(.file, "the check could not go on: \(error)"))
+        thread.enter()
+        do throws(GatewayError) {
+            try Thread.start { [self] in
+                run(makeCheck, onEnd)
+                thread.leave()
             }
-            // Files go away under a check while the gateway closes.
-            guard !isStopping.load(ordering: .acquiring) else { return now.withLock { $0 = .idle } }
-            now.withLock { $0 = end }
-            onEnd(end)
+        } catch {
+            thread.leave()
+            throw error
         }
+    }
+
+    private func run(_ makeCheck: @Sendable () -> LedgerCheck?, _ onEnd: @Sendable (State) -> Void) {
+        // On Linux this is the calling thread's own; sessions come first.
+        setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, 19)
+        let start = ContinuousClock.now
+        let end: State
+        do {
+            // The first checkpoint of a new log comes within a second.
+            while ledgerIsMissing(makeCheck) { usleep(100_000) }
+            guard let check = makeCheck(), !isStopping.load(ordering: .acquiring) else { throw Stopped() }
+            let summary = try check.run { progress in
+                if isStopping.load(ordering: .acquiring) { throw Stopped() }
+                now.withLock { $0 = .running(progress) }
+            }
+            end = .passed(summary, ContinuousClock.now - start)
+        } catch is Stopped {
+            return now.withLock { $0 = .idle }
+        } catch let problem as LedgerProblem {
+            end = .failed(problem)
+        } catch {
+            end = .failed(LedgerProblem(.file, "the check could not go on: \(error)"))
+        }
+        // Files go away under a check while the gateway closes.
+        guard !isStopping.load(ordering: .acquiring) else { return now.withLock { $0 = .idle } }
+        now.withLock { $0 = end }
+        onEnd(end)
     }
 
     private func ledgerIsMissing(_ makeCheck: () -> LedgerCheck?) -> Bool {
         !isStopping.load(ordering: .acquiring) && makeCheck() == nil
     }
 
-    /// Ends it soon, without a result; returns at once.
+    /// Ends it, without a result, and waits for its thread: what it reads, and the libraries it reads with, go away next.
     func stop() {
         isStopping.store(true, ordering: .releasing)
+        _ = thread.wait(timeout: .now() + .seconds(10))
     }
 }
 

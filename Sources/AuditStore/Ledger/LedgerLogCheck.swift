@@ -65,6 +65,8 @@ struct LedgerLogCheck {
                 next = nil
                 continue
             }
+            // Segments that a later checkpoint covers have gone since this one's was read.
+            if isLive, next == nil, reader.firstLeaf > firstLeaf, reader.firstLeaf - firstLeaf > tree.size { return }
             if let next, next.number != number || next.leaf != reader.firstLeaf {
                 throw LedgerProblem(
                     .log, "does not go on where the one before ends", file: reader.path,

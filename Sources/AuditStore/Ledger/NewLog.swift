@@ -41,7 +41,6 @@ package enum NewLog {
         guard var beginning = options.ledger else {
             throw GatewayError(.ledgerFailed, "The options ask for no ledger.")
         }
-        // Options made anew: changing the copy in place, through its optional, went wrong in release builds.
         beginning.startsNewLog = true
         let fresh = StoreOptions(
             vaultKey: options.vaultKey, ledger: beginning, segmentSize: options.segmentSize,

@@ -15,7 +15,7 @@ struct Audit: AsyncParsableCommand {
 
     struct Export: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Write the record, content included, as JSON lines: one entry a line, in the order of the log.",
+            abstract: "Write the record, content included, as JSON lines: one entry a line, session by session.",
             discussion:
                 "Reads the data folder, also while the gateway runs. Whoever can do that can read everything recorded. The export is itself recorded first: by the running gateway's API, else in the folder. --json is the only form there is."
         )
