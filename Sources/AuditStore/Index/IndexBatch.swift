@@ -93,11 +93,7 @@ struct IndexBatch {
     }
 
     private mutating func add(leaf record: LogRecord) throws {
-        let leaf: Leaf
-        do { leaf = try Leaf(record.payload) } catch {
-            throw GatewayError(
-                .logCorrupt, "The entry at position \(record.position) of the audit log is no leaf.", cause: error)
-        }
+        guard let leaf = record.payload.withUnsafeBytes({ LeafSummary($0) }) else { throw Self.damage(record) }
         if let known = record.leaf { move(to: known) }
         let number = self.leaf
         self.leaf += 1
@@ -105,39 +101,48 @@ struct IndexBatch {
             content = nil
             memory.pending = nil
         }
-        guard let session = leaf.session, let sequence = leaf.sequence, let type = leaf.type, let time = leaf.time,
-            var tally = try tally(of: session, context: leaf.context, position: record.position)
+        guard
+            var tally = try tally(
+                of: leaf.session, context: Self.whole(record).context, position: record.position)
         else { return }
-        times =
-            times.map { min($0.lowerBound, time.microseconds)...max($0.upperBound, time.microseconds) }
-            ?? time.microseconds...time.microseconds
+        let time = leaf.time.microseconds
+        times = times.map { min($0.lowerBound, time)...max($0.upperBound, time) } ?? time...time
         try addEntry.execute(arguments: [
-            tally.sid, Int64(clamping: sequence), Int64(clamping: record.position),
-            leaf["content"] == nil ? nil : content,
+            tally.sid, Int64(clamping: leaf.sequence), Int64(clamping: record.position),
+            leaf.hasContent ? content : nil,
         ])
-        tally.next = max(tally.next, sequence + 1)
-        count(leaf, type, into: &tally)
-        tallies[session] = tally
-        switch type {
+        tally.next = max(tally.next, leaf.sequence + 1)
+        count(leaf, into: &tally)
+        tallies[leaf.session] = tally
+        switch leaf.type {
         case .commandAllowed, .commandBlocked, .commandHeld:
-            try begin(leaf, number: number, sid: tally.sid, time: time.microseconds)
+            try begin(leaf, of: record, number: number, sid: tally.sid)
         case .commandDenied, .commandExpired: try refuse(leaf, sid: tally.sid)
         case .commandOutcome: try end(leaf, sid: tally.sid)
-        case .approvalRequested: try note(approval: leaf)
+        case .approvalRequested: try note(approval: Self.whole(record))
         default: break
         }
+    }
+
+    /// Few entries need more than their summary.
+    private static func whole(_ record: LogRecord) throws -> Leaf {
+        do { return try Leaf(record.payload) } catch { throw damage(record, cause: error) }
+    }
+
+    private static func damage(_ record: LogRecord, cause: (any Error)? = nil) -> GatewayError {
+        GatewayError(.logCorrupt, "The entry at position \(record.position) of the audit log is no leaf.", cause: cause)
     }
 
     /// Goes on with the leaf of this index in the ledger: the index is made again session by session.
     mutating func move(to leaf: UInt64) { self.leaf = Int64(clamping: leaf) }
 
-    private func count(_ leaf: Leaf, _ type: EntryType, into tally: inout Tally) {
-        switch type {
-        case .sessionOpen, .gatewayStarted: tally.opened = leaf.time?.microseconds
+    private func count(_ leaf: LeafSummary, into tally: inout Tally) {
+        switch leaf.type {
+        case .sessionOpen, .gatewayStarted: tally.opened = leaf.time.microseconds
         case .sessionClose, .gatewayStopped:
-            tally.closed = leaf.time?.microseconds
-            tally.closing = leaf["outcome"]?["kind"]?.string
-            tally.reason = leaf["reason"]?.string
+            tally.closed = leaf.time.microseconds
+            tally.closing = leaf.outcome?.rawValue
+            tally.reason = leaf.reason
         case .commandAllowed: tally.commands += 1
         case .commandBlocked:
             tally.commands += 1
@@ -147,39 +152,37 @@ struct IndexBatch {
             tally.held += 1
         case .commandDenied, .commandExpired: tally.blocked += 1
         case .commandOutcome:
-            if let kind = leaf["outcome"]?["kind"]?.string.flatMap(OutcomeKind.init(rawValue:)) {
+            if let kind = leaf.outcome {
                 if kind == .error { tally.errors += 1 }
                 if let bit = Self.outcomeKinds.firstIndex(of: kind) { tally.outcomes |= 1 << bit }
             }
-            tally.rows &+= Int(clamping: leaf["counts"]?["rows"]?.integer ?? 0)
+            tally.rows &+= Int(clamping: leaf.rows ?? 0)
         default: break
         }
     }
 
     // MARK: Commands
 
-    private mutating func begin(_ leaf: Leaf, number: Int64, sid: Int64, time: Int64) throws {
+    private mutating func begin(_ leaf: LeafSummary, of record: LogRecord, number: Int64, sid: Int64) throws {
         guard let exchange = leaf.exchange else { return }
-        let shape = try shape(of: leaf)
+        let shape = try shape(leaf.meaning) { try Self.whole(record) }
         let text = try text(memory.pending, shape: shape)
-        var command = Command(id: number, sid: sid, exchange: exchange, text: text, time: time)
+        var command = Command(id: number, sid: sid, exchange: exchange, text: text, time: leaf.time.microseconds)
         // What is refused at once, without the target hearing of it, has no other outcome.
         if leaf.type == .commandBlocked { command.outcome = Self.outcomeKinds.firstIndex(of: .blocked) }
         commands.append(command)
         memory.begin(.init(sid: sid, exchange: exchange), number)
     }
 
-    private mutating func end(_ leaf: Leaf, sid: Int64) throws {
-        guard let exchange = leaf.exchange,
-            let kind = leaf["outcome"]?["kind"]?.string.flatMap(OutcomeKind.init(rawValue:))
-        else { return }
+    private mutating func end(_ leaf: LeafSummary, sid: Int64) throws {
+        guard let exchange = leaf.exchange, let kind = leaf.outcome else { return }
         let key = IndexMemory.OpenCommand(sid: sid, exchange: exchange)
-        try settle(key, kind, code: leaf["outcome"]?["code"]?.string, rows: leaf["counts"]?["rows"]?.integer)
+        try settle(key, kind, code: leaf.code, rows: leaf.rows)
         memory.end(key)
     }
 
     /// Denied or expired: an outcome of the target's may still follow.
-    private mutating func refuse(_ leaf: Leaf, sid: Int64) throws {
+    private mutating func refuse(_ leaf: LeafSummary, sid: Int64) throws {
         guard let exchange = leaf.exchange else { return }
         try settle(.init(sid: sid, exchange: exchange), .blocked, code: nil, rows: nil)
     }
@@ -209,15 +212,16 @@ struct IndexBatch {
         return low < commands.count && commands[low].id == command ? low : nil
     }
 
-    private mutating func shape(of leaf: Leaf) throws -> Int64 {
+    /// `meaning`: the leaf's, by which what was seen before is known without reading the leaf.
+    private mutating func shape(_ meaning: [UInt8], leaf: () throws -> Leaf) throws -> Int64 {
+        if let known = memory.shapes[meaning] { return known }
+        let leaf = try leaf()
         func strings(_ name: String) -> [String] { (leaf[name]?.list ?? []).compactMap(\.string) }
         let shape = IndexedShape(
             classes: strings("classes"), verb: leaf["verb"]?.string, objects: strings("objects"),
             rules: strings("rules"), verdict: leaf["verdict"]?.string)
-        let key = shape.key
-        if let known = memory.shapes[key] { return known }
-        let id = try IndexedShape.find(db, key: key) { shape }
-        memory.remember(shape: key, id)
+        let id = try IndexedShape.find(db, key: shape.key) { shape }
+        memory.remember(shape: meaning, id)
         return id
     }
 
@@ -240,7 +244,9 @@ struct IndexBatch {
 
     // MARK: Sessions
 
-    private mutating func tally(of session: RecordID, context: SessionContext?, position: UInt64) throws -> Tally? {
+    private mutating func tally(
+        of session: RecordID, context: @autoclosure () throws -> SessionContext?, position: UInt64
+    ) throws -> Tally? {
         if let known = tallies[session] { return known }
         if let known = memory.sessions[session] {
             let tally = Tally(sid: known.sid, next: known.next)
@@ -254,7 +260,7 @@ struct IndexBatch {
             return tally
         }
         // A session's first record is a leaf; a chunk before it has nobody to belong to.
-        guard let context else { return nil }
+        guard let context = try context() else { return nil }
         let add = try db.cachedStatement(
             sql: """
                 INSERT INTO sessions (id, kind, connection, issuer, subject, name, agent, model, run, purpose, on_behalf_of,

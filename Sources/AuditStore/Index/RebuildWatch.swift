@@ -23,7 +23,7 @@ final class RebuildWatch: Sendable {
     }
 
     func start() throws(GatewayError) {
-        try Thread.start { self.run() }
+        try Thread.start("reindex-watch") { self.run() }
     }
 
     /// Blocks until nothing more is told.

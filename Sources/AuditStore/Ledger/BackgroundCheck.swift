@@ -47,7 +47,7 @@ package final class BackgroundCheck: Sendable {
         now.withLock { $0 = .running(nil) }
         thread.enter()
         do throws(GatewayError) {
-            try Thread.start { [self] in
+            try Thread.start("ledger-check") { [self] in
                 run(makeCheck, onEnd)
                 thread.leave()
             }

@@ -170,10 +170,10 @@ package final class LedgerKeeper: LogFollower {
         // Signed before a crash, not shown yet.
         try offer(work.withLock { $0.signer.state })
         isRunning.store(true, ordering: .releasing)
-        try Thread.start { self.run() }
+        try Thread.start("keeper") { self.run() }
         if let check = options.check {
             let (folder, head) = (self.folder, self.head)
-            try Thread.start {
+            try Thread.start("ledger-check") {
                 do {
                     try check(folder, head)
                 } catch {

@@ -104,7 +104,7 @@ final class LogWriter: Sendable {
 
     func start() throws(GatewayError) {
         prepareNextAside()
-        try Thread.start { self.run() }
+        try Thread.start("log-writer") { self.run() }
     }
 
     // MARK: Appending
@@ -383,7 +383,7 @@ final class LogWriter: Sendable {
         guard preparation.wait(timeout: .now()) == .success, spare.withLock({ $0.file == nil }) else { return }
         preparation.enter()
         do throws(GatewayError) {
-            try Thread.start {
+            try Thread.start("log-segments") {
                 self.prepareNext()
                 self.preparation.leave()
             }

@@ -38,7 +38,7 @@ extension AuditStore {
         try await durable(last)
         try await withCheckedThrowingContinuation { (done: CheckedContinuation<Void, any Error>) in
             do throws(GatewayError) {
-                try Thread.start { done.resume(with: Result { try filer.erase(sessions) }) }
+                try Thread.start("erasure") { done.resume(with: Result { try filer.erase(sessions) }) }
             } catch {
                 done.resume(throwing: error)
             }

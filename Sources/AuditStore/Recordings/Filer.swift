@@ -82,7 +82,7 @@ final class Filer: LogFollower {
     }
 
     func start() throws(GatewayError) {
-        try Thread.start { self.run() }
+        try Thread.start("filer") { self.run() }
     }
 
     private func run() {
