@@ -115,6 +115,11 @@ package struct PostgresDialect: Dialect {
         self.terms = terms
         limits = terms.limits
         searchPath = clientSignIn.parameters.last { $0.name.lowercased() == "search_path" }?.value
+        // Options are the server's to read: of a path among them no more is known than that it is there.
+        namesAreUnsure = clientSignIn.parameters.contains {
+            $0.name.lowercased() == "options"
+                && ["search_path", "search-path"].contains(where: $0.value.lowercased().contains)
+        }
     }
 
     package mutating func refuseSignIn(_ refusal: Refusal) -> ByteBuffer {

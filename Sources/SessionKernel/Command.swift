@@ -210,7 +210,7 @@ package enum LookupRequest: Sendable, Hashable {
     /// Columns of a relation as a COPY names it; no names means all, in order.
     case relation(RelationName, columns: [String], searchPath: String?)
     /// Result columns of a query that COPY carries.
-    case query(text: [UInt8])
+    case query(text: [UInt8], searchPath: String?)
 
     package struct ColumnReference: Sendable, Hashable {
         package var table: UInt32

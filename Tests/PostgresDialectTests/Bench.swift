@@ -43,10 +43,13 @@ struct Bench {
         self.schema = schema
     }
 
-    static func signedIn(masks: [MaskRule] = [], limits: SessionLimits = SessionLimits()) throws -> Bench {
+    static func signedIn(
+        masks: [MaskRule] = [], limits: SessionLimits = SessionLimits(),
+        parameters: [(name: String, value: String)] = []
+    ) throws -> Bench {
         var bench = Bench(dialect: PostgresDialect(offersTLS: false, acceptsClearText: true, limits: limits))
         var events: [ClientEvent] = []
-        try bench.dialect.receive(fromClient: FakeClient.startup([("user", "orders")]), into: &events)
+        try bench.dialect.receive(fromClient: FakeClient.startup([("user", "orders")] + parameters), into: &events)
         try bench.dialect.receive(fromClient: FakeClient.password("token"), into: &events)
         var terms = terms(masks: masks, limits: limits)
         terms.schema = bench.schema

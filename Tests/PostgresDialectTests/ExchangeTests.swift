@@ -160,4 +160,25 @@ import Testing
             try bench.dialect.cancelRequest.map { try StartupPacket($0) }
                 == .cancelRequest(key: [0, 0, 0, 77, 1, 2, 3, 4]))
     }
+
+    /// Right before ReadyForQuery, as the server reports settings.
+    @Test func reportedSettingIsRecorded() async throws {
+        var bench = try Bench.signedIn()
+        try await bench.client(FakeClient.query("SELECT set_config('application_name', card, false) FROM cards"))
+        try bench.target(
+            FakeTarget.rowDescription("n") + FakeTarget.row("1") + FakeTarget.complete("SELECT 1")
+                + FakeTarget.status("application_name", "4111") + FakeTarget.ready())
+        #expect(bench.log.contains { $0.hasPrefix("chunk 1 ") && $0.contains("S") })
+        #expect(bench.log.last == "outcome 1 success Z")
+    }
+
+    @Test(arguments: [false, true]) func copiedRowsAreCounted(_ isMasked: Bool) async throws {
+        var bench = try Bench.signedIn(masks: isMasked ? [MaskTests.rule("customers.ssn")] : [])
+        try await bench.client(FakeClient.query("COPY customers (id, ssn) TO STDOUT"))
+        try bench.target(FakeTarget.copyResponse(BackendType.copyOutResponse, columns: 2))
+        if isMasked { try bench.answer([MaskTests.column("id"), MaskTests.column("ssn")]) }
+        bench.clear()
+        try bench.target(FakeTarget.copyData("1\ta\n".utf8) + FakeTarget.copyData("2\tb\n".utf8))
+        #expect(bench.log == ["chunk 1 dd 2"])
+    }
 }

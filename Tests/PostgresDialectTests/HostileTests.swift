@@ -1,6 +1,7 @@
 import GatewayCore
 import NIOCore
 import PostgresDialect
+import SQLAnalysis
 import SessionKernel
 import Testing
 
@@ -109,5 +110,43 @@ import Testing
         for length in 0..<answer.readableBytes { _ = RecordedAnswer.decode(Array(answer.bytes.prefix(length))) }
         #expect(RecordedAnswer.decode(Array(answer.bytes.prefix(20))).isTruncated)
         #expect(RecordedAnswer.decode(answer.bytes, rows: 1).isTruncated)
+    }
+
+    /// Each Sync must cost the same however many portals are open.
+    @Test func manyPortalsMakeNoSyncDearer() throws {
+        var dialect = try Bench.signedIn().dialect
+        var events: [ClientEvent] = []
+        var bytes = ByteBuffer()
+        for number in 0..<4000 { bytes.writeImmutableBuffer(FakeClient.bind("s", portal: "p\(number)")) }
+        try dialect.receive(fromClient: bytes, into: &events)
+        bytes.clear()
+        for _ in 0..<50_000 { bytes.writeImmutableBuffer(FakeClient.sync) }
+        let took = try ContinuousClock().measure { try dialect.receive(fromClient: bytes, into: &events) }
+        #expect(took < .seconds(2))
+        #expect(events.count == 54_000)
+    }
+
+    /// All that one read brings may be judged before any of it is forwarded.
+    @Test func longPipelineLosesNothing() async throws {
+        var dialect = try Bench.signedIn().dialect
+        var events: [ClientEvent] = []
+        var bytes = FakeClient.parse("INSERT INTO t VALUES ($1)", "s")
+        for _ in 0..<6000 { bytes.writeImmutableBuffer(FakeClient.bind("s") + FakeClient.execute()) }
+        try dialect.receive(fromClient: bytes + FakeClient.sync, into: &events)
+        for event in events {
+            guard case .command(let command) = event else { continue }
+            var analysis: SQLAnalysis?
+            if let text = command.text { analysis = await Analyses.of(text) }
+            #expect(dialect.assess(command, analysis: analysis).refusal == nil)
+        }
+        var types = ""
+        for event in events {
+            switch event {
+            case .command(let command): types += dialect.submit(.command(command))?.types ?? "-"
+            case .carry(let bytes, let id): types += dialect.submit(.carry(bytes, of: id))?.types ?? "-"
+            default: Issue.record("an event of another kind")
+            }
+        }
+        #expect(types == "P" + String(repeating: "BE", count: 6000) + "S")
     }
 }

@@ -249,4 +249,29 @@ import Testing
             decoding: bench.assessments.last?.content.first { $0.kind == .parameters }?.bytes ?? [], as: UTF8.self)
         #expect(parameters == "[7,\"***\",null]")
     }
+
+    /// The catalogue connection does not see this session's names.
+    @Test func copyOfAQueryOverATemporaryTableIsUnknown() async throws {
+        var bench = try Bench.signedIn(masks: [Self.rule("customers.ssn")])
+        try await bench.client(FakeClient.query("CREATE TEMP TABLE products AS SELECT ssn AS name FROM customers"))
+        try bench.target(FakeTarget.complete("SELECT 1") + FakeTarget.ready())
+        try await bench.client(FakeClient.query("COPY (SELECT name FROM products) TO STDOUT"))
+        try bench.target(FakeTarget.copyResponse(BackendType.copyOutResponse, columns: 1))
+        #expect(bench.lookups == [.columns([])])
+    }
+
+    @Test(arguments: ["-c search_path=tenant_b", "--search-path=tenant_b"])
+    func searchPathAmongOptionsIsNotKnown(_ options: String) async throws {
+        var bench = try Bench.signedIn(masks: [Self.rule("customers.ssn")], parameters: [("options", options)])
+        try await bench.client(FakeClient.query("COPY customers TO STDOUT"))
+        try bench.target(FakeTarget.copyResponse(BackendType.copyOutResponse, columns: 1))
+        #expect(bench.lookups == [.columns([])])
+    }
+
+    @Test func copyOfAQueryIsDescribedInTheSessionsPath() async throws {
+        var bench = try Bench.signedIn(masks: [Self.rule("customers.ssn")], parameters: [("search_path", "tenant_b")])
+        try await bench.client(FakeClient.query("COPY (SELECT ssn FROM customers) TO STDOUT"))
+        try bench.target(FakeTarget.copyResponse(BackendType.copyOutResponse, columns: 1))
+        #expect(bench.lookups == [.query(text: Array("SELECT ssn FROM customers".utf8), searchPath: "tenant_b")])
+    }
 }

@@ -56,6 +56,47 @@ import Testing
         #expect(classes(bench) == [.select])
     }
 
+    /// A PREPARE that fails skips nothing behind it, unlike a Parse.
+    @Test(arguments: [true, false]) func failedPrepareDoesNotHideAStatement(_ isAnswered: Bool) async throws {
+        var bench = try Bench.signedIn()
+        try await bench.client(FakeClient.parse("DELETE FROM t", "s"), FakeClient.sync)
+        try bench.target(FakeTarget.parseComplete + FakeTarget.ready())
+        try await bench.client(FakeClient.query("PREPARE s AS SELECT 1"))
+        if isAnswered { try bench.target(FakeTarget.error("42P05", "already exists") + FakeTarget.ready()) }
+        try await bench.client(FakeClient.bind("s"))
+        #expect(classes(bench)?.contains(.delete) == true)
+        // What has failed is known to be nothing.
+        if isAnswered { #expect(classes(bench) == [.delete]) }
+    }
+
+    @Test func prepareThatIsNeverExecutedDoesNotHideAStatement() async throws {
+        var bench = try Bench.signedIn()
+        try await bench.client(FakeClient.parse("DELETE FROM t", "s"), FakeClient.sync)
+        try bench.target(FakeTarget.parseComplete + FakeTarget.ready())
+        try await bench.client(
+            FakeClient.parse("PREPARE s AS SELECT 1", "u"), FakeClient.bind("u"), FakeClient.bind("s"))
+        #expect(classes(bench)?.contains(.delete) == true)
+    }
+
+    /// A statement that prepares does so each time; one that failed this time leaves the name as it was.
+    @Test func prepareExecutedAgainIsFollowedAgain() async throws {
+        var bench = try Bench.signedIn()
+        func execute() async throws {
+            try await bench.client(FakeClient.bind("u"), FakeClient.execute(), FakeClient.sync)
+            try bench.target(FakeTarget.bindComplete + FakeTarget.complete("PREPARE") + FakeTarget.ready())
+        }
+        try await bench.client(FakeClient.parse("PREPARE s AS DELETE FROM t", "u"), FakeClient.sync)
+        try bench.target(FakeTarget.parseComplete + FakeTarget.ready())
+        try await execute()
+        try await bench.client(FakeClient.query("DEALLOCATE s"))
+        try bench.target(FakeTarget.complete("DEALLOCATE") + FakeTarget.ready())
+        try await execute()
+        try await bench.client(FakeClient.query("PREPARE s AS SELECT 1"))
+        try bench.target(FakeTarget.error("42P05", "already exists") + FakeTarget.ready())
+        try await bench.client(FakeClient.query("EXECUTE s"))
+        #expect(classes(bench)?.contains(.delete) == true && classes(bench)?.contains(.select) == false)
+    }
+
     @Test func failedParseGivesNoMeaning() async throws {
         var bench = try Bench.signedIn()
         try await bench.client(FakeClient.parse("DELETE FROM t", "s"), FakeClient.sync)

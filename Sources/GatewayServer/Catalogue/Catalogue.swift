@@ -51,8 +51,8 @@ final class Catalogue {
                 if self.schema.current == asked { self.known.relations[request] = answer }
                 return answer
             }.nonisolated()
-        case .query(let text):
-            return query(text)
+        case .query(let text, let searchPath):
+            return query(text, searchPath)
         }
     }
 
@@ -169,8 +169,14 @@ final class Catalogue {
     }
 
     /// Only described, never run: parsing looks names up and plans nothing.
-    private func query(_ text: [UInt8]) -> EventLoopFuture<LookupAnswer> {
-        connected().assumeIsolated().flatMap { $0.value.describe(text) }.flatMap { described in
+    private func query(_ text: [UInt8], _ searchPath: String?) -> EventLoopFuture<LookupAnswer> {
+        connected().assumeIsolated().flatMap { connection in
+            guard let searchPath else { return connection.value.describe(text) }
+            // Asked in one go, so that no other question comes between.
+            _ = connection.value.query("BEGIN READ ONLY; \(Self.setting(searchPath))")
+            defer { _ = connection.value.query("COMMIT") }
+            return connection.value.describe(text)
+        }.flatMap { described in
             self.columns(described.map(\.reference)).map { columns in
                 LookupAnswer(
                     columns: zip(described, columns).map { described, column in
@@ -188,7 +194,7 @@ final class Catalogue {
 
     private func withSearchPath(_ path: String?, _ text: String) -> EventLoopFuture<[[String?]]> {
         guard let path else { return ask(text) }
-        return ask("BEGIN READ ONLY; SET LOCAL search_path = \(Self.searchPath(path)); \(text); COMMIT")
+        return ask("BEGIN READ ONLY; \(Self.setting(path)); \(text); COMMIT")
     }
 
     private func connected() -> EventLoopFuture<NIOLoopBound<CatalogueConnection>> {
@@ -218,11 +224,12 @@ final class Catalogue {
 
     /// A search_path as the server reported it is a list of identifiers, quoted where they need to be; each is quoted
     /// anew.
-    private static func searchPath(_ reported: String) -> String {
-        reported.split(separator: ",").map { part in
-            let trimmed = part.drop { $0 == " " }
-            let bare = trimmed.hasPrefix("\"") && trimmed.hasSuffix("\"") ? trimmed.dropFirst().dropLast() : trimmed
-            return identifier(String(bare))
-        }.joined(separator: ", ")
+    private static func setting(_ reported: String) -> String {
+        "SET LOCAL search_path = "
+            + reported.split(separator: ",").map { part in
+                let trimmed = part.drop { $0 == " " }
+                let bare = trimmed.hasPrefix("\"") && trimmed.hasSuffix("\"") ? trimmed.dropFirst().dropLast() : trimmed
+                return identifier(String(bare))
+            }.joined(separator: ", ")
     }
 }

@@ -67,6 +67,8 @@ extension PostgresDialect {
             return true
         case BackendType.parameterStatus:
             guard let parameter = ParameterStatus(message) else { throw malformed(header.type) }
+            // A setting's value may come from a table.
+            spread(&run)
             if let masks, hasMasks, let hidden = SideChannels.masked(parameter, masks) {
                 run.replace(header.total) { hidden.write(into: &$0) }
             } else {

@@ -31,7 +31,6 @@ extension PostgresDialect {
         var note = CommandNote(id: command.id, kind: .query)
         var assessment = judge(command, analysis, &note)
         if assessment.refusal == nil, !note.isAssessed { assessment.refusal = settingRefusal(note) }
-        if notes.count >= 4096 { notes.removeFirst() }
         notes.append(note)
         return assessment
     }
@@ -50,7 +49,8 @@ extension PostgresDialect {
         case FrontendType.parse:
             guard let parse = ParseMessage(command.bytes) else { break }
             note.kind = .parse(statement: parse.statement)
-            let meaning = meaning(of: command, analysis, parameterTypes: parse.parameterTypes)
+            var meaning = meaning(of: command, analysis, parameterTypes: parse.parameterTypes)
+            meaning.isParsed = true
             note.meanings = [meaning]
             var assessment = textAssessment(note, analysis, command.text ?? [])
             if !names.prepare(parse.statement, meaning, limit: limits.names) { assessment.refusal = tooManyNames }

@@ -9,8 +9,8 @@ import SessionKernel
 struct ClientFraming {
     private struct Portal {
         var command: ExchangeID
-        /// The first Execute belongs to the Bind's exchange while that cannot have ended yet.
-        var isExecutable: Bool
+        /// Its first Execute came.
+        var isUsed = false
     }
 
     private var lastID: UInt64 = 0
@@ -62,7 +62,11 @@ struct ClientFraming {
 
     private mutating func boundary() {
         if boundaries.last != lastID { boundaries.append(lastID) }
-        for name in portals.keys { portals[name]?.isExecutable = false }
+    }
+
+    /// The first Execute belongs to the Bind's exchange while that cannot have ended yet.
+    private func isExecutable(_ portal: Portal) -> Bool {
+        !portal.isUsed && portal.command.number > boundaries.last ?? 0
     }
 
     /// - Returns: nil for a message that has no effect at all.
@@ -83,7 +87,7 @@ struct ClientFraming {
             lastEffective = id
             // Forgetting portals is safe: an Execute of one not known is judged by its name.
             if portals.count >= max(limit, 1) { portals.removeAll() }
-            portals[names.portal] = Portal(command: id, isExecutable: true)
+            portals[names.portal] = Portal(command: id)
             return .command(Command(id: id, bytes: message))
         case FrontendType.execute:
             guard let execute = ExecuteMessage(message) else { throw malformed("Execute") }
@@ -92,8 +96,8 @@ struct ClientFraming {
                 lastEffective = id
                 return .command(Command(id: id, bytes: message))
             }
-            guard !portal.isExecutable else {
-                portals[execute.portal]?.isExecutable = false
+            guard !isExecutable(portal) else {
+                portals[execute.portal]?.isUsed = true
                 lastEffective = portal.command
                 return .carry(message, of: portal.command)
             }
@@ -103,7 +107,7 @@ struct ClientFraming {
         case FrontendType.describe:
             guard let target = NamedTarget(message) else { throw malformed("Describe") }
             let portal = target.kind == .portal ? portals[target.name] : nil
-            let command = portal.flatMap { $0.isExecutable ? $0.command : nil }
+            let command = portal.flatMap { isExecutable($0) ? $0.command : nil }
             if let command, described.count < 1024 { described.insert(command) }
             return .carry(message, of: command)
         case FrontendType.close:

@@ -45,10 +45,11 @@ extension PostgresDialect {
             }
         }
         let outcome = Outcome(kind: .error, code: fields.code, errorText: Self.errorText(fields))
-        if let head, let id = head.id, queue.open[id] != nil, !queue.skipsToSync {
+        if let head, let id = head.id, let exchange = queue.open[id], !queue.skipsToSync {
             if queue.copyingIn == id { queue.copyingIn = nil }
             switch head.kind {
             case .query, .function:
+                notPrepared(exchange, id)
                 if isFatal { break }
                 guard try readyFollows(run.source, behind: count) != nil else { return false }
                 run.flush(into: &events)
@@ -58,7 +59,7 @@ extension PostgresDialect {
             case .parse(let statement):
                 names.closeStatement(statement, number: id.number)
             default:
-                break
+                notPrepared(exchange, id)
             }
             if !isFatal {
                 queue.skipsToSync = true
@@ -80,6 +81,15 @@ extension PostgresDialect {
         data(nil, &run, &events)
         put(&run)
         return true
+    }
+
+    /// A PREPARE that stood alone has failed. One among other statements may have taken effect before the error, and no
+    /// rollback undoes it.
+    private mutating func notPrepared(_ exchange: OpenExchange, _ id: ExchangeID) {
+        guard exchange.meanings.count == 1, exchange.meanings[0].facts.count == 1,
+            case .prepares(let name) = exchange.meanings[0].facts[0].name
+        else { return }
+        names.closeStatement(name, number: id.number)
     }
 
     static func errorText(_ fields: ErrorFields) -> String {

@@ -11,6 +11,8 @@ struct Meaning {
     var columns: [RowDescription.Column]?
     /// A cursor of SQL, which may outlive its transaction; a portal of Bind does not.
     var isCursor = false
+    /// The protocol's Parse gave it: what fails there skips all up to the next Sync, what fails in SQL skips nothing.
+    var isParsed = false
     private let text: JudgedText
 
     /// - Parameters:

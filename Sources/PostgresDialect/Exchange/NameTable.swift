@@ -39,11 +39,11 @@ struct NameTable {
     }
 
     /// The meanings of a statement for a command behind `boundary`: a Parse of the same stretch between Syncs either
-    /// succeeded, or the command is skipped with it.
+    /// succeeded, or the command is skipped with it. A PREPARE may have failed, or may never have been executed.
     func statement(_ name: String, behind boundary: UInt64) -> [Meaning] {
         let all = statements[name] ?? []
-        if let last = all.last, last.number > boundary { return [last] }
-        return all
+        guard let sure = all.lastIndex(where: { $0.isParsed && $0.number > boundary }) else { return all }
+        return Array(all[sure...])
     }
 
     /// Whether the columns of a statement's answer are not known yet, as it was when `number` was the last command.
@@ -70,7 +70,7 @@ struct NameTable {
         Self.forget(name, before: number + 1, in: &statements)
     }
 
-    /// A Parse failed: the name never got this meaning.
+    /// A Parse or PREPARE failed: the name never got this meaning.
     mutating func closeStatement(_ name: String, number: UInt64) {
         guard let kept = statements[name]?.filter({ $0.number != number }) else { return }
         statements[name] = kept.isEmpty ? nil : kept

@@ -31,11 +31,11 @@ extension PostgresDialect {
         while let header = next {
             guard run.source.readableBytes >= header.total else {
                 guard header.total > Self.wholeMessageLimit else { return false }
-                if isRow { run.rows += 1 }
+                run.rows += 1
                 stream = .pass(remaining: header.total, of: id)
                 return true
             }
-            if isRow { run.rows += 1 }
+            run.rows += 1
             run.keep(header.total)
             next = try Self.header(run.source)
             if next?.type != header.type { return next != nil }
@@ -62,10 +62,10 @@ extension PostgresDialect {
                 guard RowRewriter.rewrite(header.total, of: header.total, plan, exchange.columns, &run) else {
                     throw malformed(header.type)
                 }
-                run.rows += 1
             } else {
                 guard exchange.copyOut?.rewrite(header.total, &run) ?? false else { throw malformed(header.type) }
             }
+            run.rows += 1
             next = try Self.header(run.source)
             if next?.type != first.type { return next != nil }
         }

@@ -141,8 +141,10 @@ extension PostgresDialect {
         }
         if viewsChangedBy != nil {
             events.append(.lookup(.columns([])))
-        } else if let range = copy.query, let text, range.lowerBound >= 0, range.upperBound <= text.count {
-            events.append(.lookup(.query(text: Array(text[range]))))
+        } else if let range = copy.query, let text, range.lowerBound >= 0, range.upperBound <= text.count,
+            namesAreSure(in: facts)
+        {
+            events.append(.lookup(.query(text: Array(text[range]), searchPath: searchPath)))
         } else if let relation = copy.relation, namesAreSure(of: relation) {
             events.append(.lookup(.relation(relation, columns: copy.columns, searchPath: searchPath)))
         } else {

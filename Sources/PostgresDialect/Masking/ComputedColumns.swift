@@ -138,6 +138,12 @@ extension PostgresDialect {
         return relation.schema.isEmpty ? !namesAreUnsure : !relation.schema.hasPrefix("pg_temp")
     }
 
+    /// The same of all that a statement reads.
+    func namesAreSure(in facts: StatementFacts?) -> Bool {
+        guard let facts else { return false }
+        return facts.reads.allSatisfy(namesAreSure) && facts.inner.allSatisfy(namesAreSure)
+    }
+
     private static func mentionsColumns(_ facts: StatementFacts) -> Bool { facts.hasStar || !facts.columns.isEmpty }
 
     /// What rows may be computed from. A relation that a statement changes answers with RETURNING.
