@@ -92,7 +92,8 @@ import Testing
         "/ledger/tile/0/000.p/07", "/ledger/tile/0/../checkpoint", "/ledger/tile/0/%30%30%30", "/ledger/tile/-1/000",
         "/ledger/tile/0", "/ledger/tile", "/ledger", "/ledger/signer/state", "/ledger/tile/0/..%2f..%2fsigner%2fkey",
         "/ledger/tile/0/999999999999999999999999", "/ledger/checkpoint.new", "/ledger//tile/0/000",
-        "//ledger/tile/0/000",
+        "//ledger/tile/0/000", "/ledger/tile/0/x072/x057/x594/x037/x927/935",
+        "/ledger/tile/0/x072/x057/x594/x037/x927/936", "/ledger/tile/0/x999/x999/x999/x999/x999/999.p/255",
     ]) func nothingElseIsServed(_ path: String) async throws {
         try await Self.with(entries: 300) { console, _, _ in
             for token in [nil, console.token("eve", ["security"])] {

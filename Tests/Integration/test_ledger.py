@@ -172,6 +172,15 @@ def test_entry_bundles_are_for_auditors_only(gateway):
     assert gateway.http("/ledger/checkpoint", "DELETE")[0] == 405
 
 
+def test_the_last_tile_there_can_be_is_not_found(gateway):
+    last = tile_path(0, (1 << 56) - 1, 256)
+    assert last == "/ledger/tile/0/x072/x057/x594/x037/x927/935"
+    auditor = gateway.token("eve", ["security"])
+    for path, token in ((last, None), (last + ".p/255", None), (tile_path("entries", (1 << 56) - 1, 256), auditor)):
+        assert gateway.http(path, token=token)[0] == 404
+    assert gateway.must_live() and gateway.http("/healthz")[0] == 200
+
+
 def test_the_key_is_the_same_from_folder_and_api(gateway):
     local = gateway.cli("audit", "key").check().text.strip()
     answer = gateway.api("/ledger/key", token=gateway.token("agent-1", ["agents"]))

@@ -39,7 +39,9 @@ package struct TileCoordinate: Hashable, Sendable {
     /// Whether a tree of `size` entries has all that is in it: then it is final, and as wide in any larger tree's past.
     package func isCovered(byTreeOf size: UInt64) -> Bool {
         let count = TreeShape(size: size).count(of: kind)
-        return count >= (index << 8) + UInt64(width)
+        let place = index << 8
+        // Not `place + width`: that is past 2^64 for the last index.
+        return count >= place && count - place >= UInt64(width)
     }
 
     /// Whether a tree of `size` entries has this tile, full or as partial as it says.

@@ -134,6 +134,21 @@ struct TileTests {
         #expect(try !#require(TileCoordinate(path: "tile/63/000")).exists(inTreeOf: .max))
     }
 
+    @Test("The last tiles there can be are in no tree but are asked for all the same", arguments: [1, 255, 256])
+    func lastIndex(_ width: Int) throws {
+        for kind in [TileCoordinate.Kind.hashes(level: 0), .hashes(level: 63), .entries] {
+            let last = try #require(TileCoordinate(kind, index: UInt64.max >> 8, width: width))
+            #expect(TileCoordinate(path: last.path) == last)
+            #expect(TileCoordinate(kind, index: UInt64.max >> 8 + 1, width: width) == nil)
+            for size in [0, 1, 70_000, UInt64.max - 256, .max] {
+                // A tree of 2^64 - 1 entries has 255 of the last tile's.
+                let has = kind != .hashes(level: 63) && size == .max && width <= 255
+                #expect(last.isCovered(byTreeOf: size) == has, "\(last) in \(size)")
+                #expect(last.exists(inTreeOf: size) == (has && width == 255), "\(last) in \(size)")
+            }
+        }
+    }
+
     @Test("A tile keeps its bytes and refuses other lengths")
     func tileBytes() throws {
         for width in [1, 2, 255, 256] {
