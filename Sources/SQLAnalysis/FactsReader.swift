@@ -67,6 +67,9 @@ struct FactsReader {
             }
         }
         content(kind, node, tokens: tokens)
+        let attributes = AttributeCalls(tree: tree, in: node)
+        facts.rowAttributes = attributes.names
+        facts.functions += attributes.functions
         if !facts.hasStar { facts.hasStar = WholeRows(tree: tree).isReferred(in: node) }
         if kind == "SelectStmt", !facts.hasStar { facts.outputs = TargetReader(tree: tree).outputs(of: node) }
         facts.removeDuplicates()
@@ -294,6 +297,7 @@ extension StatementFacts {
         objects = objects.unique
         functions = functions.unique
         columns = columns.unique
+        rowAttributes = rowAttributes.unique
         writtenColumns = writtenColumns.unique
     }
 }

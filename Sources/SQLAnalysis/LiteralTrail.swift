@@ -19,6 +19,10 @@ struct LiteralTrail {
 
     /// More columns than this on one literal are not told apart.
     static let maximumColumns = 64
+    /// Pairs of a literal and a column that are looked at in one text. A text that nests so deep that it would take more
+    /// is not told apart either.
+    static let maximumPairs = 1 << 17
+    private var pairs = 0
 
     var mark: Mark { Mark(columns: columns.count, literals: literals.count) }
 
@@ -33,7 +37,7 @@ struct LiteralTrail {
             ? [columns[names.lowerBound]] : Array(Set(columns[names.prefix(4 * Self.maximumColumns)]).sorted())
         for literal in literals[range] {
             if names.count > 4 * Self.maximumColumns { uses[literal].unknownColumn = true }
-            for name in unique { add(name, to: literal) }
+            add(unique, to: literal)
         }
     }
 
@@ -62,6 +66,16 @@ struct LiteralTrail {
         aliases[name, default: []].formUnion(columns[start.columns...].prefix(Self.maximumColumns))
     }
 
+    private mutating func add(_ names: [String], to literal: Int) {
+        guard !uses[literal].unknownColumn || uses[literal].columns.count < Self.maximumColumns else { return }
+        guard pairs < Self.maximumPairs else {
+            uses[literal].unknownColumn = true
+            return
+        }
+        pairs += names.count
+        for name in names { add(name, to: literal) }
+    }
+
     private mutating func add(_ name: String, to literal: Int) {
         guard !uses[literal].columns.contains(name) else { return }
         if uses[literal].columns.count >= Self.maximumColumns {
@@ -79,7 +93,7 @@ struct LiteralTrail {
             while index < uses[literal].columns.count {
                 let name = uses[literal].columns[index]
                 if renamed.contains(name) { uses[literal].unknownColumn = true }
-                for column in (aliases[name] ?? []).sorted() { add(column, to: literal) }
+                if let columns = aliases[name] { add(columns.sorted(), to: literal) }
                 index += 1
             }
         }

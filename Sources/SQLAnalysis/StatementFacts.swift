@@ -21,6 +21,9 @@ package struct StatementFacts: Sendable {
     package var hasWriteWithoutWhere = false
     /// Last names of all column references, folded.
     package var columns: [String] = []
+    /// Names behind a row, folded: `c.name` of a relation `c`, `(x).name`. What is no column there is a function called
+    /// with the row.
+    package var rowAttributes: [String] = []
     /// Columns that INSERT, UPDATE or MERGE name as targets.
     package var writtenColumns: [String] = []
     /// A `*` that stands for columns, or a reference to a whole row, which does so too.

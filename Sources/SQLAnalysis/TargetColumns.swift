@@ -58,6 +58,8 @@ struct TargetReader {
             } else if tree.key(index, is: "ColumnRef") {
                 guard let fields = tree.child(index, "fields"), let name = tree.strings(fields).last else { return nil }
                 output.columns.append(name)
+            } else if tree.key(index, is: "A_Indirection") {
+                output.columns += tree.child(index, "indirection").map(tree.strings) ?? []
             } else if tree.key(index, is: "FuncCall") {
                 guard let list = tree.child(index, "funcname") else { return nil }
                 output.functions.append(functionName(tree.strings(list)))

@@ -120,6 +120,10 @@ import Testing
             ("SELECT upper(a), 1 FROM customers AS c(i, n, a)", [false, false]),
             // A call in the form of a column.
             ("SELECT upper(c.full_name), max(ssn), 1 FROM customers c", [false, false, true]),
+            ("SELECT c.contact, 1 FROM customers c", [false, true]), ("SELECT o.total + 1 FROM orders o", [true]),
+            ("SELECT (c).contact FROM customers c", [false]),
+            ("SELECT ('SELECT ssn FROM customers'::text).ts_stat", [false]),
+            ("SELECT q.n + 1 FROM (SELECT count(*) AS n FROM orders) q", [true]),
             // Views are looked through.
             ("SELECT lower(x) FROM v", [false]), ("SELECT lower(y), count(*), lower(z) FROM v", [false, true, true]),
             ("SELECT lower(b) FROM (SELECT x AS b FROM v) q", [false]), ("SELECT lower(z) FROM v", [true]),

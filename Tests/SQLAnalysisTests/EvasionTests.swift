@@ -51,6 +51,28 @@ import Testing
         #expect(analysis.statements.count == 1)
     }
 
+    /// `c.f` and `(x).f` are `f(c)` and `f(x)` when there is no column `f`.
+    @Test(
+        arguments: [
+            ("SELECT ('SELECT 1'::text).ts_stat", ["ts_stat"], ["ts_stat"]),
+            ("SELECT ('s'::regclass).nextval", ["nextval"], ["nextval"]),
+            ("SELECT (4711).pg_cancel_backend", ["pg_cancel_backend"], ["pg_cancel_backend"]),
+            ("SELECT (o.loid).lo_unlink FROM objects o", ["lo_unlink"], ["lo_unlink", "loid"]),
+            ("SELECT o.lo_unlink FROM (SELECT loid FROM objects) o", ["lo_unlink"], []),
+            ("SELECT c.contact FROM customers c", [], ["contact"]),
+            ("SELECT customers.contact FROM customers", [], ["contact"]),
+            ("UPDATE customers SET a = customers.contact", [], ["contact"]),
+            ("SELECT (address).street FROM customers", [], ["street"]),
+            ("SELECT q.x FROM (SELECT 1 AS x) q", [], []),
+            ("SELECT contact FROM customers", [], []),
+            ("SELECT (ARRAY[1])[1]", [], []),
+        ] as [(String, [String], [String])])
+    func callsWrittenLikeColumns(_ sql: String, _ functions: [String], _ attributes: [String]) async {
+        let facts = await analyze(sql).statements.first
+        #expect(facts?.functions.filter { !["array"].contains($0) } == functions)
+        #expect(facts?.rowAttributes.sorted() == attributes)
+    }
+
     @Test func everyStatementOfAText() async {
         let analysis = await analyze(" ;; select 1 ; drop table x ;;")
         #expect(analysis.statements.map(\.verb) == ["SELECT", "DROP TABLE"])

@@ -45,6 +45,21 @@ import Testing
         #expect(analysis.literals.isEmpty && analysis.literalsEnd == 0)
     }
 
+    /// Each call relates what is below it; the work must not be levels x literals x columns.
+    @Test(arguments: [64, 256]) func deepCallsOverManyColumnsAndLiterals(_ columns: Int) async {
+        let names = (0..<columns).map { "c\($0)" }.joined(separator: ",")
+        let depth = 690
+        let text =
+            "SELECT " + String(repeating: "f(", count: depth) + names + String(repeating: ",1", count: 1_200)
+            + String(repeating: ",2)", count: depth)
+        let clock = ContinuousClock()
+        var analysis: SQLAnalysis?
+        let time = await clock.measure { analysis = await analyze(text) }
+        #expect(time < .seconds(5))
+        // What is not told apart any more counts as a column that cannot be told.
+        #expect(analysis?.literals.allSatisfy { $0.unknownColumn || $0.columns.count == columns } == true)
+    }
+
     @Test func whatTheTokenLimitLetsThrough() async {
         // The deepest and widest trees within the limits: understood, or refused by the parser itself; never a crash.
         let chain = await analyze("SELECT 1" + String(repeating: "+1", count: 2_499))

@@ -28,7 +28,7 @@ import Testing
             ("SELECT (SELECT max(x) FROM u), 1 FROM t", [target(["x"], ["max"], hasSubquery: true), target([])]),
             (
                 "SELECT CASE WHEN a THEN b ELSE c END, ARRAY[d], ROW(e, f)::text, (g).h",
-                [target(["a", "b", "c"]), target(["d"]), target(["e", "f"]), target(["g"])]
+                [target(["a", "b", "c"]), target(["d"]), target(["e", "f"]), target(["h", "g"])]
             ),
         ] as [(String, [TargetColumns])])
     func plainSelects(_ text: String, _ expected: [TargetColumns]) async {

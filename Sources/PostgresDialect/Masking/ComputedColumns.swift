@@ -58,7 +58,13 @@ extension PostgresDialect {
         guard masks.hasColumnRules, Self.mentionsColumns(facts) else {
             return facts.inner.contains { touchesMasked($0, masks) }
         }
-        return Self.sources(of: facts).contains { source in
+        let sources = Self.sources(of: facts)
+        // A function that is called with a row sees all of it.
+        let isCall = { (name: String) in
+            sources.contains { !Self.isCatalogue($0) } && !sources.contains { self.known($0)?[name] != nil }
+        }
+        if facts.rowAttributes.contains(where: isCall) { return true }
+        return sources.contains { source in
             guard let columns = known(source) else { return !Self.isCatalogue(source) }
             if facts.hasStar { return columns.values.joined().contains { Self.isMasked($0, masks) } }
             return facts.columns.contains { columns[$0]?.contains { Self.isMasked($0, masks) } ?? false }
