@@ -268,6 +268,20 @@ import Testing
         #expect(bench.lookups == [.columns([])])
     }
 
+    /// A text within the text may set what this one does not.
+    @Test func searchPathIsNotKnownAfterAHiddenText() async throws {
+        var bench = try Bench.signedIn(masks: [Self.rule("customers.ssn")])
+        try await bench.client(
+            FakeClient.query(
+                "SELECT query_to_xml('SELECT set_config(''search_path'',''tenant_b'',false)',true,false,'')"))
+        try bench.target(
+            FakeTarget.rowDescription([RowDescription.Column(name: "x")]) + FakeTarget.row("1")
+                + FakeTarget.complete("SELECT 1") + FakeTarget.ready())
+        try await bench.client(FakeClient.query("COPY customers TO STDOUT"))
+        try bench.target(FakeTarget.copyResponse(BackendType.copyOutResponse, columns: 1))
+        #expect(bench.lookups == [.columns([])])
+    }
+
     @Test func copyOfAQueryIsDescribedInTheSessionsPath() async throws {
         var bench = try Bench.signedIn(masks: [Self.rule("customers.ssn")], parameters: [("search_path", "tenant_b")])
         try await bench.client(FakeClient.query("COPY (SELECT ssn FROM customers) TO STDOUT"))

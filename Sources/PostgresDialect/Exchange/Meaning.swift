@@ -104,7 +104,7 @@ struct TextEffects {
         changesNames = facts.contains {
             ($0.settings + $0.inner.flatMap(\.settings)).contains {
                 $0.name == nil || $0.name == "search_path" || $0.kind == .resetAll
-            } || $0.name == .discardsAll
+            } || $0.name == .discardsAll || HiddenReads.happen(in: $0) || $0.inner.contains(where: HiddenReads.happen)
         }
         onlyReads = isUnderstood && facts.allSatisfy(Self.onlyReads)
     }
