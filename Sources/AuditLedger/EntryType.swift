@@ -43,6 +43,8 @@ package struct EntryType: RawRepresentable, Hashable, Sendable, CustomStringConv
     package static func admin(_ act: String) -> EntryType {
         EntryType(rawValue: "admin." + act)
     }
+    /// The content of the session that it is about is destroyed for good.
+    package static let erased = EntryType.admin("erased")
     /// A new log goes on where another was ended; names that one's last known checkpoint.
     package static let newLog = EntryType.admin("new_log")
 }

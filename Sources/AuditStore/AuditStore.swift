@@ -219,6 +219,9 @@ package final class AuditStore: Sendable {
         )
     }
 
+    /// The time that entries get now.
+    var time: Timestamp { now() }
+
     /// Why sessions recorded from now on cannot be found; recording itself goes on.
     package var indexProblem: GatewayError? { filer?.failure }
 

@@ -20,6 +20,8 @@ package struct Configuration: Sendable {
     package var ledger = LedgerConfiguration()
     /// The log's name; nil for the standard one.
     package var origin: String? { ledger.origin }
+    /// How long content is kept; empty for ever.
+    package var retention: [RetentionConfiguration] = []
     package var maximumSessions = 1000
     /// Seconds for TLS and sign-in together.
     package var signInSeconds = 30

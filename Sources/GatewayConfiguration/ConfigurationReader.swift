@@ -17,9 +17,9 @@ struct ConfigurationReader {
             let section = root.section(
                 [
                     "data", "listen", "tls", "identity", "roles", "session", "durability", "vault", "ledger",
-                    "max_sessions", "timeouts",
+                    "max_sessions", "timeouts", "retention",
                     "connections",
-                ], later: ["retention", "notify", "sinks", "storage"])
+                ], later: ["notify", "sinks", "storage"])
         else { return nil }
         let data = section.read("data", or: context.absolute("data")) { context.path($0) }
         let identity = section["identity"].flatMap { readIdentity($0) }
@@ -38,6 +38,8 @@ struct ConfigurationReader {
         let sessions = section.read("max_sessions", or: 1000) { $0.int(1...100_000) }
         let signIn = section.read("timeouts", or: 30) { readSignInSeconds($0) }
         let connections = readConnections(section)
+        var retention = RetentionReader(connections: Set(connections.map(\.name)))
+        let rules = section["retention"].map { retention.read($0) } ?? []
         guard let data, let vaultKey, let identity, let tls, let durability, let sessions, let signIn else {
             return nil
         }
@@ -54,6 +56,7 @@ struct ConfigurationReader {
         configuration.maximumSessions = sessions
         configuration.signInSeconds = signIn
         configuration.connections = connections
+        configuration.retention = rules
         return configuration
     }
 

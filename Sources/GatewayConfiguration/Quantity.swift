@@ -5,11 +5,14 @@ package enum Quantity {
         parse(text, ["s": 1, "m": 60, "h": 3600, "d": 86_400], bare: nil)
     }
 
-    /// `4096`, `64KiB`, `16MiB`, `1GiB`, and decimal `64kB`, `16MB`, `1GB`, in bytes.
+    /// `4096`, `64KiB`, `16MiB`, `1GiB`, `2TiB`, and decimal `64kB`, `16MB`, `1GB`, `2TB`, in bytes.
     package static func bytes(_ text: String) -> Int? {
         parse(
             text,
-            ["B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "kB": 1000, "MB": 1_000_000, "GB": 1_000_000_000],
+            [
+                "B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40, "kB": 1000, "MB": 1_000_000,
+                "GB": 1_000_000_000, "TB": 1_000_000_000_000,
+            ],
             bare: 1)
     }
 

@@ -33,6 +33,7 @@ package final class Gateway: Sendable {
     private let analyzer: SQLAnalyzer
     private let fetcher: HTTPDocumentFetcher
     private let catalogues: CatalogueService
+    private let retention: RetentionService
     private let services: GatewayServices
     private let loops: [ObjectIdentifier: LoopLedger]
     private let state = Mutex(State())
@@ -69,6 +70,8 @@ package final class Gateway: Sendable {
         group = MultiThreadedEventLoopGroup(numberOfThreads: System.coreCount)
         metrics = Metrics()
         sessions = SessionRegistry()
+        retention = RetentionService(
+            store: store, rules: RetentionRule.all(configuration), metrics: metrics, logger: logger)
         tickets = TicketStore()
         var analysis = SQLAnalyzer.Configuration()
         analysis.limits = configuration.analysisLimits
@@ -138,6 +141,7 @@ package final class Gateway: Sendable {
         }
         try locks.restore()
         try startCheck()
+        retention.start()
         if let endpoint = configuration.listen.postgres { try await listenPostgres(endpoint) }
         let approvals = self.approvals
         let ticker = group.next().scheduleRepeatedTask(initialDelay: .seconds(1), delay: .seconds(1)) { _ in
@@ -214,6 +218,7 @@ package final class Gateway: Sendable {
         guard first else { return }
         ticker?.cancel()
         for listener in listeners { try? await listener.close().get() }
+        await retention.stop()
         sessions.endAll(.shutdown, SessionRegistry.shutdown)
         await sessions.waitUntilEmpty(seconds: 6)
         catalogues.closeAll()

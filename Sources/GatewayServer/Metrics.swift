@@ -23,6 +23,7 @@ package final class Metrics: Sendable {
     package let held = Counter()
     package let granted = Counter()
     package let faults = Counter()
+    package let retentionErased = Counter()
 
     package init() {}
 
@@ -49,6 +50,10 @@ package final class Metrics: Sendable {
             ("sallyport_commands_held_total", "Commands held for approval.", held.count),
             ("sallyport_commands_granted_total", "Held commands granted.", granted.count),
             ("sallyport_session_faults_total", "Sessions ended by an impossible input.", faults.count),
+            (
+                "sallyport_retention_erased_total", "Sessions whose content retention erased.",
+                retentionErased.count
+            ),
         ]
     }
 }

@@ -46,6 +46,7 @@ private let example = """
         labels: {team: shop}
       - {name: far, kind: postgres, target: {host: db.example.com, database: d}, databases: any, credential: {username: u},
          access: {subjects: [ci]}, read_only: true}
+    retention: [{connections: [far], age: 2d}, {connections: ["*"], age: 400d, size: 50GiB}]
     """
 
 private func errors(_ text: String, checkingSecrets: Bool = false) -> [ConfigurationProblem] {
@@ -77,6 +78,11 @@ private func errors(_ text: String, checkingSecrets: Bool = false) -> [Configura
         #expect(configuration.ledger.required == 1 && configuration.ledger.maximumUnwitnessed == 60)
         #expect(configuration.ledger.witnesses.map(\.url) == ["https://w.example.com/prefix"])
         #expect(configuration.ledger.witnesses.map(\.key.name) == ["w.example.com"])
+        #expect(
+            configuration.retention == [
+                RetentionConfiguration(connections: ["far"], age: 172_800, size: nil),
+                RetentionConfiguration(connections: nil, age: 34_560_000, size: 50 << 30),
+            ])
         #expect(configuration.maximumSessions == 50 && configuration.signInSeconds == 10)
         #expect(configuration.warnings.isEmpty)
 
@@ -153,7 +159,7 @@ private func errors(_ text: String, checkingSecrets: Bool = false) -> [Configura
         #expect(
             ConfigurationErrors(problems: found).description.split(separator: "\n").map(String.init) == [
                 "/etc/gw/gw.yaml:2:1: colour: the key `colour` is not known here. Fix: use one of connections, data, durability, identity, "
-                    + "ledger, listen, max_sessions, roles, session, timeouts, tls, vault.",
+                    + "ledger, listen, max_sessions, retention, roles, session, timeouts, tls, vault.",
                 "/etc/gw/gw.yaml:3:19: identity.local: true or false is expected. Fix: write true or false.",
                 "/etc/gw/gw.yaml:4:14: connections: the list is empty, so this could never apply. Fix: list something, or leave the key out.",
             ])

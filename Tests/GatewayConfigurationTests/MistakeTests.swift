@@ -46,7 +46,21 @@ private let mistakes: [Mistake] = [
     Mistake("    acces:", at: "    access:", 9, "connections[0].acces", "did you mean `access`"),
     Mistake("sinks: []\n", 10, "sinks", "not available in this version"),
     Mistake("notify: []\n", 10, "notify", "not available in this version"),
-    Mistake("retention: []\n", 10, "retention", "not available in this version"),
+    Mistake("retention: []\n", 10, "retention", "list is empty"),
+    Mistake("retention: [{age: 400d}]\n", 10, "retention[0]", "`connections` is missing"),
+    Mistake("retention: [{connections: [\"*\"]}]\n", 10, "retention[0]", "nothing would ever be erased"),
+    Mistake("retention: [{connections: [\"*\"], age: 400}]\n", 10, "retention[0].age", "duration is expected"),
+    Mistake("retention: [{connections: [\"*\"], size: much}]\n", 10, "retention[0].size", "size is expected"),
+    Mistake("retention: [{connections: [\"*\"], size: 0}]\n", 10, "retention[0].size", "out of range"),
+    Mistake("retention: [{connections: [\"*\"], ages: 1d}]\n", 10, "retention[0].ages", "did you mean `age`"),
+    Mistake(
+        "retention: [{connections: [order], age: 1d}]\n", 10, "retention[0].connections[0]", "did you mean `orders`"),
+    Mistake(
+        "retention: [{connections: [orders], age: 1d}, {connections: [orders], size: 1GiB}]\n", 10,
+        "retention[1].connections[0]", "already says"),
+    Mistake(
+        "retention: [{connections: [\"*\"], age: 1d}, {connections: [orders], age: 2d}]\n", 10, "retention[1]",
+        "could never apply"),
     Mistake("data: ./other\n", 1, "data", "more than once"),
     Mistake("[1]: 2\n", 10, "", "a key must be a text"),
     // Listening and TLS

@@ -58,7 +58,7 @@ struct ErasureRoutes {
     private static func erase(
         _ sessions: [RecordID], _ reason: String, _ context: ConsoleContext, _ services: ConsoleServices
     ) async throws {
-        var draft = EntryDraft(.admin("erased"))
+        var draft = EntryDraft(.erased)
         draft.principal = try context.requireCaller().principal
         draft.clientAddress = context.address
         draft.content = [ContentItem(.reason, reason)]
@@ -78,4 +78,8 @@ struct ErasureRoutes {
 package struct ErasureView: Codable, Sendable {
     /// Sessions.
     package var erased: Int
+
+    package init(erased: Int) {
+        self.erased = erased
+    }
 }

@@ -120,6 +120,10 @@ struct IndexBatch {
         case .commandDenied, .commandExpired: try refuse(leaf, sid: tally.sid)
         case .commandOutcome: try end(leaf, sid: tally.sid)
         case .approvalRequested: try note(approval: Self.whole(record))
+        case .erased:
+            if let erased = try Self.whole(record)["subject_session"]?.string.flatMap({ RecordID($0) }) {
+                try PendingErasures.add(erased, db)
+            }
         default: break
         }
     }

@@ -14,6 +14,7 @@ enum RecordingIndex {
                 CREATE TABLE filing (segment INTEGER NOT NULL, position INTEGER NOT NULL);
                 INSERT INTO filing VALUES (1, 0);
                 """)
+        try PendingErasures.create(db)
     }
 
     /// What lies in a session's recording for good.

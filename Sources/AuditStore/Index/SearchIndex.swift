@@ -82,6 +82,7 @@ package final class SearchIndex: Sendable {
             guard version == 0 || version == IndexSchema.version else { throw Unusable.version(version) }
             let level = try pool.writeWithoutTransaction { db in
                 try db.execute(sql: "PRAGMA synchronous = NORMAL; PRAGMA journal_size_limit = 67108864")
+                try PendingErasures.create(db)
                 return try Int.fetchOne(db, sql: "PRAGMA synchronous")
             }
             guard level == 1 else {

@@ -53,6 +53,9 @@ package struct LedgerCheck: Sendable {
         summary.bundles = tree.bundles
         if let since { summary.since = try check(since: since, checkpoint) }
 
+        // Before the log is read: a session that is found erased here has its entry there.
+        if isLive { try sessions.take(Array(tree.open), isFinal: false, report) }
+
         var rest = LedgerRest(files: files, size: checkpoint.head.size)
         try report(LedgerCheckProgress(stage: .files, done: 0, total: tree.tiles + tree.bundles))
         try files.walk(others: ["checkpoint.new"]) { try rest.add($0) }
@@ -68,7 +71,7 @@ package struct LedgerCheck: Sendable {
         } else if !isLive, let ahead = rest.ahead.first {
             throw LedgerProblem(.file, "is not covered by the checkpoint", file: files.path(ahead))
         }
-        try sessions.take(Array(tree.open), isFinal: !isLive && summary.uncovered == 0, report)
+        if !isLive { try sessions.take(Array(tree.open), isFinal: summary.uncovered == 0, report) }
         try sessions.finish(erased: tree.erased.union(erasedSince), isLive: isLive, into: &summary)
         return summary
     }

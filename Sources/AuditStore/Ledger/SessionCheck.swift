@@ -23,8 +23,14 @@ struct SessionCheck: Sendable {
             guard let known = try archive.session(session) else {
                 return Result(isUnknown: true)
             }
-            if isFinal { try compare(known, tally) }
-            return try read(session, tally)
+            do {
+                if isFinal { try compare(known, tally) }
+                return try read(session, tally)
+            } catch {
+                // It may have been erased meanwhile, or its erasure was cut short.
+                if try archive.isErased(session) { return Result(isUnknown: true) }
+                throw error
+            }
         } catch let problem as LedgerProblem {
             throw problem
         } catch let error as GatewayError {

@@ -51,9 +51,6 @@ struct LeafFacts: Sendable {
         case erased(RecordID)
     }
 
-    /// Entries that say that a session's record was erased.
-    private static let erasures: Set<EntryType> = [.admin("erased")]
-
     var session: RecordID
     var sequence: UInt64
     var effect: Effect
@@ -73,7 +70,7 @@ struct LeafFacts: Sendable {
             case .commandOutcome: leaf["outcome"]?["kind"]?.string == OutcomeKind.error.rawValue ? .error : .none
             case .sessionClose: .closed
             case .gatewayStopped: .stopped
-            case _ where Self.erasures.contains(type):
+            case .erased:
                 leaf["subject_session"]?.string.flatMap { RecordID($0) }.map { .erased($0) } ?? .none
             default: .none
             }

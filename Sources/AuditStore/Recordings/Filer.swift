@@ -60,6 +60,8 @@ final class Filer: LogFollower {
                 )
             }
             try filer.catchUp(to: log.end)
+            // What cannot be done now is done by the next round of retention; reading goes on meanwhile.
+            try? filer.completeErasures()
             filer.filed.store(try index.read { try RecordingIndex.filing($0).segment }, ordering: .releasing)
             return filer
         } catch {
@@ -216,33 +218,45 @@ final class Filer: LogFollower {
 
     // MARK: Erasing
 
-    /// Destroys what the folder holds of these sessions, which are over. The key goes first: from then on nothing opens,
-    /// whatever is left. The index rows go last: by them an erasure that was cut short is found and done again.
-    func erase(_ sessions: [RecordID]) throws(GatewayError) {
+    /// Destroys what the folder holds of the sessions that entries up to `end`, which are synced, say to be erased.
+    func erase(through end: UInt64) throws(GatewayError) {
+        try catchUp(to: end)
+        try completeErasures()
+    }
+
+    /// The key goes first: from then on nothing opens, whatever is left. That a session is to be erased is forgotten last:
+    /// by it an erasure that was cut short is found and done again.
+    func completeErasures() throws(GatewayError) {
         do {
             try work.withLock { work in
+                let sessions = try index.read { try PendingErasures.all($0) }
+                guard !sessions.isEmpty else { return }
                 for session in sessions {
                     work.opener.forget(session)
                     work.copier?.erase(session)
                 }
                 try KeyStore.destroy(Set(sessions), in: storage.open(KeyStore.path, create: false))
-                for session in sessions { try removeRecording(of: session) }
+                try removeRecordings(of: sessions)
                 try index.pool.write { db in for session in sessions { try RecordingIndex.erase(session, db) } }
                 try index.erase(sessions: sessions)
+                try index.pool.write { try PendingErasures.remove(sessions, $0) }
             }
         } catch {
             throw Self.explain(error)
         }
     }
 
-    private func removeRecording(of session: RecordID) throws(StorageFailure) {
-        do throws(StorageFailure) {
-            try storage.remove(RecordingHeader.path(of: session))
-        } catch {
-            // Never filed, or gone already.
-            guard error.number == 2 else { throw error }
-            return
+    private func removeRecordings(of sessions: [RecordID]) throws(StorageFailure) {
+        var folders: Set<String> = []
+        for session in sessions {
+            do throws(StorageFailure) {
+                try storage.remove(RecordingHeader.path(of: session))
+                folders.insert(RecordingHeader.folder(of: session))
+            } catch {
+                // Never filed, or gone already.
+                guard error.number == 2 else { throw error }
+            }
         }
-        try storage.syncDirectory(RecordingHeader.folder(of: session))
+        for folder in folders { try storage.syncDirectory(folder) }
     }
 }

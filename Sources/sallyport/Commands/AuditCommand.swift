@@ -9,8 +9,8 @@ struct Audit: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Work on the whole record.",
         subcommands: [
-            Export.self, Verify.self, Inclusion.self, Consistency.self, Reindex.self, Erase.self, Key.self,
-            StartNewLog.self,
+            Export.self, Verify.self, Inclusion.self, Consistency.self, Reindex.self, Erase.self, Retention.self,
+            Key.self, StartNewLog.self,
         ])
 
     struct Export: AsyncParsableCommand {
