@@ -132,7 +132,8 @@ var targets: [Target] = [
         of: "GatewayServer",
         with: [
             "SessionKernel", "PostgresDialect", "AuditStore", "AuditLedger", "GatewayCore", "AccessPolicy",
-            "DataMasking", "GatewayConfiguration", "LedgerWitness", nioCore, nioPosix, nioEmbedded, crypto, logging,
+            "DataMasking", "GatewayConfiguration", "CredentialVault", "Identity", "LedgerWitness", nioCore,
+            nioPosix, nioEmbedded, crypto, logging,
         ]),
     tests(
         of: "AuditConsole",

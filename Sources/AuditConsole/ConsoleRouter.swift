@@ -26,6 +26,7 @@ enum ConsoleRouter {
         ExportRoutes(services: services).add(to: api)
         ProofRoutes(services: services).add(to: api)
         ErasureRoutes(services: services).add(to: api)
+        SinkRoutes(services: services).add(to: api)
 
         let decisions = router.group("api/v1")
             .add(

@@ -7,7 +7,7 @@ package import Identity
 
 /// What the console needs of the running gateway. Everything that writes has its entry durable before it returns.
 package struct ConsoleServices: Sendable {
-    /// One line of the metrics text.
+    /// One line of the metrics text. Those of one name follow one another.
     package struct Metric: Sendable {
         package enum Kind: String, Sendable {
             case counter
@@ -18,8 +18,14 @@ package struct ConsoleServices: Sendable {
         package var help: String
         package var kind: Kind
         package var value: Double
+        /// Names and values, the names as code knows them.
+        package var labels: [(name: String, value: String)]
 
-        package init(_ name: String, _ help: String, _ kind: Kind = .counter, _ value: Double) {
+        package init(
+            _ name: String, _ help: String, _ kind: Kind = .counter, _ value: Double,
+            labels: [(name: String, value: String)] = []
+        ) {
+            self.labels = labels
             self.name = name
             self.help = help
             self.kind = kind
@@ -35,6 +41,8 @@ package struct ConsoleServices: Sendable {
     package var trail: any Trail
     /// The Merkle log; nil when the store keeps none.
     package var ledger: LedgerKeeper?
+    /// How the sinks do.
+    package var sinks: @Sendable () -> [SinkView] = { [] }
     /// Why the gateway admits no session now; empty when it does.
     package var unreadiness: @Sendable () -> [String]
     package var metrics: @Sendable () -> [Metric]

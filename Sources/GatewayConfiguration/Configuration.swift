@@ -25,6 +25,7 @@ package struct Configuration: Sendable {
     package var maximumSessions = 1000
     /// Seconds for TLS and sign-in together.
     package var signInSeconds = 30
+    package var sinks: [SinkConfiguration] = []
     package var connections: [ConnectionConfiguration] = []
     /// What is allowed but not wise, such as a secret in the file; to be logged at start.
     package var warnings: [ConfigurationProblem] = []

@@ -17,9 +17,9 @@ struct ConfigurationReader {
             let section = root.section(
                 [
                     "data", "listen", "tls", "identity", "roles", "session", "durability", "vault", "ledger",
-                    "max_sessions", "timeouts", "retention",
+                    "max_sessions", "timeouts", "retention", "sinks",
                     "connections",
-                ], later: ["notify", "sinks", "storage"])
+                ], later: ["notify", "storage"])
         else { return nil }
         let data = section.read("data", or: context.absolute("data")) { context.path($0) }
         let identity = section["identity"].flatMap { readIdentity($0) }
@@ -37,6 +37,7 @@ struct ConfigurationReader {
         let ledger = section["ledger"].map { LedgerReader(context: context).read($0) } ?? LedgerConfiguration()
         let sessions = section.read("max_sessions", or: 1000) { $0.int(1...100_000) }
         let signIn = section.read("timeouts", or: 30) { readSignInSeconds($0) }
+        let sinks = section["sinks"].map { SinkReader(context: context, data: data).read($0) } ?? []
         let connections = readConnections(section)
         var retention = RetentionReader(connections: Set(connections.map(\.name)))
         let rules = section["retention"].map { retention.read($0) } ?? []
@@ -55,6 +56,7 @@ struct ConfigurationReader {
         configuration.ledger = ledger
         configuration.maximumSessions = sessions
         configuration.signInSeconds = signIn
+        configuration.sinks = sinks
         configuration.connections = connections
         configuration.retention = rules
         return configuration

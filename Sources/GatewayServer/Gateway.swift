@@ -21,6 +21,8 @@ package final class Gateway: Sendable {
     package let store: AuditStore
     /// Nil when none are configured.
     package let witnesses: WitnessService?
+    /// Nil when none are configured.
+    package let sinks: SinkService?
     package let sessions: SessionRegistry
     package let locks: LockService
     package let tickets: TicketStore
@@ -67,6 +69,7 @@ package final class Gateway: Sendable {
             configuration.ledger.witnesses.isEmpty ? nil : try WitnessService(configuration.ledger, logger: logger)
         if let witnesses { options.ledger?.publisher = witnesses }
         store = try await Self.openStore(configuration.data, options)
+        sinks = try Self.makeSinks(configuration, store, logger)
         group = MultiThreadedEventLoopGroup(numberOfThreads: System.coreCount)
         metrics = Metrics()
         sessions = SessionRegistry()
@@ -110,6 +113,19 @@ package final class Gateway: Sendable {
         return try result.get()
     }
 
+    private static func makeSinks(
+        _ configuration: Configuration, _ store: AuditStore, _ logger: Logger
+    ) throws(GatewayError) -> SinkService? {
+        guard let ledger = store.ledger, !configuration.sinks.isEmpty else { return nil }
+        do throws(GatewayError) {
+            return try SinkService(
+                configuration.sinks, ledger: ledger, data: configuration.data, logger: logger, now: Timestamp.wall)
+        } catch {
+            store.close()
+            throw error
+        }
+    }
+
     /// The addresses listened on, with the ports that were free where the configuration says 0.
     package var addresses: [(kind: String, endpoint: Endpoint)] { state.withLock { $0.addresses } }
 
@@ -142,6 +158,7 @@ package final class Gateway: Sendable {
         try locks.restore()
         try startCheck()
         retention.start()
+        sinks?.start()
         if let endpoint = configuration.listen.postgres { try await listenPostgres(endpoint) }
         let approvals = self.approvals
         let ticker = group.next().scheduleRepeatedTask(initialDelay: .seconds(1), delay: .seconds(1)) { _ in
@@ -222,7 +239,9 @@ package final class Gateway: Sendable {
         sessions.endAll(.shutdown, SessionRegistry.shutdown)
         await sessions.waitUntilEmpty(seconds: 6)
         catalogues.closeAll()
-        _ = try? await store.appendSystemDurably(EntryDraft(.gatewayStopped))
+        let last = try? await store.appendSystemDurably(EntryDraft(.gatewayStopped))
+        // Before the store: its lock is what keeps another gateway away from cursors and files.
+        await sinks?.stop(after: last)
         if let observation = state.withLock({ $0.observation }) { store.endObserving(observation) }
         let store = self.store
         await withCheckedContinuation { continuation in

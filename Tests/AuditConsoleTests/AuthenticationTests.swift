@@ -16,7 +16,7 @@ import Testing
         ("GET", "/api/v1/tickets"),
         ("POST", "/api/v1/tickets"), ("DELETE", "/api/v1/tickets/x"), ("GET", "/api/v1/locks"),
         ("POST", "/api/v1/locks"), ("DELETE", "/api/v1/locks/x"), ("POST", "/api/v1/exports"),
-        ("POST", "/api/v1/sessions/x/erase"), ("POST", "/api/v1/erasures"),
+        ("POST", "/api/v1/sessions/x/erase"), ("POST", "/api/v1/erasures"), ("GET", "/api/v1/sinks"),
     ]
 
     @Test func everyEndpointAsksForAToken() async throws {

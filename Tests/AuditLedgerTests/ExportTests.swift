@@ -31,48 +31,40 @@ struct ExportTests {
         return try #require(try JSONSerialization.jsonObject(with: Data(line)) as? [String: Any])
     }
 
-    /// What the published schema (1.5.0) requires of every event, of each class, and of each object used here.
-    private static let requiredOfAll = [
-        "activity_id", "category_uid", "class_uid", "metadata", "severity_id", "time", "type_uid",
-    ]
-    private static let requiredOfClass: [Int: [String]] = [
-        0: [], 2004: ["finding_info"], 3002: ["user"], 6005: ["actor", "src_endpoint"],
-    ]
-    /// One of each list must be there.
-    private static let oneOfClass: [Int: [String]] = [
-        3002: ["service", "dst_endpoint"], 6005: ["database", "databucket", "table"],
-    ]
-    private static let requiredOfObject: [String: [String]] = [
-        "metadata": ["product", "version"], "finding_info": ["uid", "title"], "database": ["type_id"], "policy": [],
-    ]
-    private static let oneOfObject: [String: [String]] = [
-        "product": ["name", "uid"], "user": ["account", "name", "uid"], "database": ["name", "uid"],
-        "src_endpoint": ["ip", "hostname", "name", "uid"], "service": ["name", "uid"],
-        "actor": ["user", "app_name", "session", "process"], "policy": ["name", "uid"], "session": ["uid"],
-    ]
-
     private static func check(_ event: [String: Any]) throws {
         let number = try #require(event["class_uid"] as? Int)
-        let required = try #require(requiredOfClass[number], "class \(number)")
-        for name in requiredOfAll + required { #expect(event[name] != nil, "\(number) needs \(name)") }
-        if let one = oneOfClass[number] { #expect(one.contains { event[$0] != nil }, "\(number) needs one of \(one)") }
+        let one = try #require(OCSFSchema.classes[number], "class \(number)")
+        for name in OCSFSchema.required + one.required { #expect(event[name] != nil, "\(number) needs \(name)") }
+        if !one.oneOf.isEmpty { #expect(one.oneOf.contains { event[$0] != nil }, "\(number) needs \(one.oneOf)") }
+        let profiles = (event["metadata"] as? [String: Any])?["profiles"] as? [String] ?? []
+        let known = OCSFSchema.attributes.union(one.attributes).union(
+            profiles.flatMap { OCSFSchema.profiles[$0] ?? [] })
+        for name in event.keys { #expect(known.contains(name), "\(number) has no attribute \(name)") }
         let activity = try #require(event["activity_id"] as? Int)
+        #expect((one.activities.union([0, 99])).contains(activity))
         #expect(event["type_uid"] as? Int == number * 100 + activity)
         #expect(event["category_uid"] as? Int == number / 1000)
         // `Other` must be named.
         #expect(activity != 99 || event["activity_name"] != nil)
-        let profiles = (event["metadata"] as? [String: Any])?["profiles"] as? [String] ?? []
+        for (name, values) in OCSFSchema.values {
+            if let value = event[name] as? Int { #expect(values.contains(value), "\(name) \(value)") }
+        }
+        if let status = event["status_id"] as? Int { #expect(one.statuses.union([0, 99]).contains(status)) }
         #expect(profiles.contains("security_control") == (event["disposition_id"] != nil))
         #expect((event["action_id"] != nil) == (event["disposition_id"] != nil))
         try checkObjects(event)
     }
 
     private static func checkObjects(_ object: [String: Any]) throws {
-        for (name, value) in object {
+        for (name, value) in object where name != "unmapped" {
             for one in (value as? [[String: Any]] ?? []) + [value as? [String: Any]].compactMap({ $0 }) {
-                for member in requiredOfObject[name] ?? [] { #expect(one[member] != nil, "\(name) needs \(member)") }
-                if let choice = oneOfObject[name] {
-                    #expect(choice.contains { one[$0] != nil }, "\(name) needs one of \(choice)")
+                let known = try #require(OCSFSchema.objects[name], "object \(name)")
+                for member in known.required { #expect(one[member] != nil, "\(name) needs \(member)") }
+                if !known.oneOf.isEmpty {
+                    #expect(known.oneOf.contains { one[$0] != nil }, "\(name) needs one of \(known.oneOf)")
+                }
+                for member in one.keys {
+                    #expect(known.attributes.contains(member), "\(name) has no attribute \(member)")
                 }
                 try checkObjects(one)
             }
@@ -119,6 +111,10 @@ struct ExportTests {
                 $0.rules = ["no-ddl", "other"]
                 $0.objects = ["public.orders"]
             },
+            // A finding's status is its own: new, however the command ended.
+            Case(type: .commandBlocked, number: 2004, activity: 1, disposition: 2, status: 1) {
+                $0.outcome = Outcome(kind: .blocked, code: "42501")
+            },
             Case(type: .commandDenied, number: 2004, activity: 1, disposition: 25, status: 1),
             Case(type: .commandExpired, number: 2004, activity: 1, disposition: 2, status: 1),
             Case(type: .recordViewed, number: 0, activity: 99, disposition: nil, status: 1),
@@ -147,6 +143,8 @@ struct ExportTests {
         let actor = try #require(event["actor"] as? [String: Any])
         #expect(actor["app_name"] as? String == "reporter")
         #expect((actor["user"] as? [String: Any])?["name"] as? String == "Ada \"A\"")
+        #expect((actor["session"] as? [String: Any])?["uid"] as? String == Self.context.session.description)
+        #expect(metadata["event_code"] as? String == "command.allowed")
         let source = try #require(event["src_endpoint"] as? [String: Any])
         #expect(source["ip"] as? String == "::1" && source["port"] as? Int == 50123)
     }

@@ -5,6 +5,7 @@ import DataMasking
 import Foundation
 import GatewayConfiguration
 import GatewayCore
+import Glibc
 import Identity
 import Testing
 
@@ -159,7 +160,7 @@ private func errors(_ text: String, checkingSecrets: Bool = false) -> [Configura
         #expect(
             ConfigurationErrors(problems: found).description.split(separator: "\n").map(String.init) == [
                 "/etc/gw/gw.yaml:2:1: colour: the key `colour` is not known here. Fix: use one of connections, data, durability, identity, "
-                    + "ledger, listen, max_sessions, retention, roles, session, timeouts, tls, vault.",
+                    + "ledger, listen, max_sessions, retention, roles, session, sinks, timeouts, tls, vault.",
                 "/etc/gw/gw.yaml:3:19: identity.local: true or false is expected. Fix: write true or false.",
                 "/etc/gw/gw.yaml:4:14: connections: the list is empty, so this could never apply. Fix: list something, or leave the key out.",
             ])
@@ -188,4 +189,37 @@ private func errors(_ text: String, checkingSecrets: Bool = false) -> [Configura
             }
         }
     }
+
+    @Test func sinks() throws {
+        setenv("SALLYPORT_SINK", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", 1)
+        let text = """
+            identity: {local: true}
+            sinks:
+              - {kind: file, path: /tmp/events.jsonl, format: ocsf}
+              - {name: shipped, kind: file, path: /tmp/b.jsonl, from: now, mode: 0640, rotate: {size: 1MiB, keep: 3}}
+              - name: hook
+                kind: https
+                url: https://siem.example:8443/in?token=t
+                secret: [{env: SALLYPORT_SINK}, {env: SALLYPORT_SINK}]
+                headers: {X-Key: {env: SALLYPORT_SINK}}
+                body: lines
+                batch: {events: 7, bytes: 64KiB, wait: 5s}
+                timeout: 10s
+            connections:
+              - {name: a, kind: postgres, target: {host: 127.0.0.1, database: d}, credential: {username: u}, access: {groups: [g]}}
+            """
+        let sinks = try Configuration.parse(text, path: "/etc/gw.yaml").sinks
+        #expect(sinks.map(\.name) == ["file", "shipped", "hook"] && sinks.map(\.kind) == ["file", "file", "https"])
+        #expect(sinks.map(\.format) == [.ocsf, .json, .json] && sinks.map(\.start) == [.start, .now, .start])
+        guard case .file(let plain) = sinks[0].destination, case .file(let file) = sinks[1].destination,
+            case .https(let hook) = sinks[2].destination
+        else { throw Failure.kinds }
+        #expect(plain == FileSinkConfiguration(path: "/tmp/events.jsonl", size: 64 << 20, keep: 10, mode: 0o600))
+        #expect(file == FileSinkConfiguration(path: "/tmp/b.jsonl", size: 1 << 20, keep: 3, mode: 0o640))
+        #expect(hook.url == "https://siem.example:8443/in?token=t" && hook.secrets.count == 2 && hook.body == .lines)
+        #expect(hook.headers.map(\.name) == ["X-Key"] && hook.authority == nil)
+        #expect(hook.events == 7 && hook.bytes == 64 << 10 && hook.wait == 5 && hook.timeout == 10)
+    }
+
+    private enum Failure: Error { case kinds }
 }

@@ -1,4 +1,5 @@
 import GatewayConfiguration
+import Glibc
 import Testing
 
 private let good = """
@@ -40,11 +41,18 @@ private func witness(url: String = "https://w.example.com", key: String = witnes
     "ledger: {witnesses: [\(oneWitness(url, key))]}\n"
 }
 
+private func sink(_ members: String) -> String { "sinks: [{kind: file, \(members)}]\n" }
+
+private func hook(_ members: String, secret: String = "{env: SALLYPORT_HOOK}") -> String {
+    setenv("SALLYPORT_HOOK", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", 1)
+    return "sinks: [{kind: https, secret: \(secret), \(members)}]\n"
+}
+
 private let mistakes: [Mistake] = [
     // Keys
     Mistake("colour: blue\n", 10, "colour", "not known"),
     Mistake("    acces:", at: "    access:", 9, "connections[0].acces", "did you mean `access`"),
-    Mistake("sinks: []\n", 10, "sinks", "not available in this version"),
+    Mistake("sinks: []\n", 10, "sinks", "list is empty"),
     Mistake("notify: []\n", 10, "notify", "not available in this version"),
     Mistake("retention: []\n", 10, "retention", "list is empty"),
     Mistake("retention: [{age: 400d}]\n", 10, "retention[0]", "`connections` is missing"),
@@ -124,6 +132,52 @@ private let mistakes: [Mistake] = [
     Mistake(witness(url: "ftp://w.example.com"), 10, "ledger.witnesses[0].url", "https"),
     Mistake(
         "ledger: {witnesses: [\(oneWitness()), \(oneWitness())]}\n", 10, "ledger.witnesses[1]", "listed already"),
+    // Sinks
+    Mistake("sinks: [siem]\n", 10, "sinks[0]", "mapping is expected"),
+    Mistake("sinks: [{path: /tmp/a}]\n", 10, "sinks[0]", "`kind` is missing"),
+    Mistake("sinks: [{kind: otlp}]\n", 10, "sinks[0].kind", "not available in this version"),
+    Mistake("sinks: [{kind: syslog-tls}]\n", 10, "sinks[0].kind", "not available in this version"),
+    Mistake("sinks: [{kind: http}]\n", 10, "sinks[0].kind", "did you mean `https`"),
+    Mistake("sinks: [{kind: file}]\n", 10, "sinks[0]", "`path` is missing"),
+    Mistake(sink("path: /tmp/a, url: x"), 10, "sinks[0].url", "not known here"),
+    Mistake(sink("path: /nowhere/a"), 10, "sinks[0].path", "no folder /nowhere"),
+    Mistake(sink("path: /tmp"), 10, "sinks[0].path", "is a folder"),
+    Mistake(sink("path: ./data/events.jsonl"), 10, "sinks[0].path", "lies in the data folder"),
+    Mistake(sink("path: /tmp/a, name: a/b"), 10, "sinks[0].name", "cannot be used"),
+    Mistake(sink("path: /tmp/a, name: .."), 10, "sinks[0].name", "cannot be used"),
+    Mistake(sink("path: /tmp/a, format: cef"), 10, "sinks[0].format", "not available in this version"),
+    Mistake(sink("path: /tmp/a, format: xml"), 10, "sinks[0].format", "json, ocsf"),
+    Mistake(sink("path: /tmp/a, from: end"), 10, "sinks[0].from", "start, now"),
+    Mistake(sink("path: /tmp/a, rotate: {size: 10}"), 10, "sinks[0].rotate.size", "out of range"),
+    Mistake(sink("path: /tmp/a, rotate: {keep: 0}"), 10, "sinks[0].rotate.keep", "1 to 100000"),
+    Mistake(sink("path: /tmp/a, rotate: {age: 1d}"), 10, "sinks[0].rotate.age", "not known here"),
+    Mistake(sink("path: /tmp/a, mode: 0666"), 10, "sinks[0].mode", "0600, 0640 or 0644"),
+    Mistake(
+        "sinks:\n  - {kind: file, path: /tmp/a}\n  - {kind: file, path: /tmp/b}\n", 12, "sinks[1]",
+        "two sinks named `file`, the first in line 11"),
+    Mistake(
+        "sinks:\n  - {kind: file, path: /tmp/a}\n  - {name: two, kind: file, path: /tmp/../tmp/a}\n", 12, "sinks[1]",
+        "writes /tmp/a too"),
+    Mistake(hook("url: http://siem.example"), 10, "sinks[0].url", "https"),
+    Mistake(hook("url: \"https://u:p@siem.example\""), 10, "sinks[0].url", "https"),
+    Mistake(hook("url: \"http://127.0.0.1.evil.example/\""), 10, "sinks[0].url", "https"),
+    Mistake("sinks: [{kind: https, url: https://siem.example}]\n", 10, "sinks[0]", "forged"),
+    Mistake("sinks: [{kind: https, secret: {env: X}}]\n", 10, "sinks[0]", "`url` is missing"),
+    Mistake(hook("url: https://a.example", secret: "{env: HOME}"), 10, "sinks[0].secret", "whsec_"),
+    Mistake(hook("url: https://a.example", secret: "whsec_c2hvcnQ="), 10, "sinks[0].secret", "24 to 64 bytes"),
+    Mistake(hook("url: https://a.example", secret: "{env: SALLYPORT_ABSENT}"), 10, "sinks[0].secret", "is not set"),
+    Mistake(hook("url: https://a.example, headers: {Host: {env: HOME}}"), 10, "sinks[0].headers.Host", "cannot be set"),
+    Mistake(
+        hook("url: https://a.example, headers: {webhook-id: {env: HOME}}"), 10, "sinks[0].headers.webhook-id",
+        "cannot be set"),
+    Mistake(
+        hook("url: https://a.example, headers: {X-A: \"a\\r\\nb: c\"}"), 10, "sinks[0].headers.X-A", "printable ASCII"),
+    Mistake(hook("url: https://a.example, batch: {events: 0}"), 10, "sinks[0].batch.events", "1 to 10000"),
+    Mistake(hook("url: https://a.example, batch: {bytes: 1GiB}"), 10, "sinks[0].batch.bytes", "out of range"),
+    Mistake(hook("url: https://a.example, batch: {wait: 1}"), 10, "sinks[0].batch.wait", "duration is expected"),
+    Mistake(hook("url: https://a.example, timeout: 1h"), 10, "sinks[0].timeout", "out of range"),
+    Mistake(hook("url: https://a.example, authority: /nowhere/ca.pem"), 10, "sinks[0].authority", "no file"),
+    Mistake(hook("url: https://a.example, body: xml"), 10, "sinks[0].body", "webhook, array, lines"),
     Mistake("max_sessions: 0\n", 10, "max_sessions", "1 to 100000"),
     Mistake("timeouts: {sign_in: 1h}\n", 10, "timeouts.sign_in", "out of range"),
     // Connections
@@ -276,5 +330,14 @@ extension Mistake {
     @Test func allAtOnceInTheOrderOfTheFile() {
         let text = "shape: round\n" + good.replacing("port: 5432", with: "port: x") + "colour: blue\n"
         #expect(problems(text).map(\.key) == ["shape", "connections[0].target.port", "colour"])
+    }
+
+    @Test func aSecretInTheFileIsNeverShown() {
+        for text in ["whsec_c2hvcnRzaG9ydA==", "supersecretvalue"] {
+            let found = problems(good + hook("url: https://a.example", secret: text))
+            #expect(!found.isEmpty && !"\(found)".contains(text))
+        }
+        let found = problems(good + hook("url: \"ftp://a.example/supersecretpath\""))
+        #expect(!found.isEmpty && !"\(found)".contains("supersecret"))
     }
 }

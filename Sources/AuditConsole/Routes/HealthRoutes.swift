@@ -30,12 +30,23 @@ struct HealthRoutes {
 enum MetricsText {
     static func render(_ metrics: [ConsoleServices.Metric]) -> String {
         var text = ""
+        var last: String?
         for metric in metrics {
-            let help = metric.help.replacing("\\", with: "\\\\").replacing("\n", with: "\\n")
             let value = Int64(exactly: metric.value).map { String($0) } ?? String(metric.value)
-            text +=
-                "# HELP \(metric.name) \(help)\n# TYPE \(metric.name) \(metric.kind.rawValue)\n\(metric.name) \(value)\n"
+            if metric.name != last {
+                let help = escape(metric.help)
+                text += "# HELP \(metric.name) \(help)\n# TYPE \(metric.name) \(metric.kind.rawValue)\n"
+                last = metric.name
+            }
+            let labels = metric.labels.map { label in
+                label.name + "=\"" + escape(label.value).replacing("\"", with: "\\\"") + "\""
+            }
+            text += metric.name + (labels.isEmpty ? "" : "{" + labels.joined(separator: ",") + "}") + " \(value)\n"
         }
         return text
+    }
+
+    private static func escape(_ text: String) -> String {
+        text.replacing("\\", with: "\\\\").replacing("\n", with: "\\n")
     }
 }

@@ -2,7 +2,8 @@ import GatewayCore
 
 /// An entry as an OCSF 1.5 event: 6005 Datastore Activity for commands to databases, 2004 Detection Finding for refused
 /// ones, 3002 Authentication for sessions and sign-ins, the base event for the rest. The profile `security_control` carries the
-/// verdict. No event has content: a leaf has none.
+/// verdict, `host` the actor where the class itself has none. What the class and its profiles have no attribute for goes
+/// into `unmapped`, so that a validator finds nothing unknown. No event has content: a leaf has none.
 struct OCSFEvent {
     static let version = "1.5.0"
 
@@ -58,17 +59,18 @@ struct OCSFEvent {
         event.add("action_id", control?.action)
         event.add("disposition_id", control?.disposition)
         event.add("is_alert", control.map { $0.action == 2 })
-        event.add("policy", policy)
+        if control != nil { event.add("policy", policy) }
         event.add("metadata", metadata)
-        event.add("session", session)
-        if kind.eventClass != .base || leaf.principal != nil { event.add("actor", actor) }
-        if kind.eventClass != .detectionFinding { event.add("src_endpoint", source) }
+        if hasActor { event.add("actor", actor) }
         switch kind.eventClass {
         case .base: break
         case .authentication:
+            event.add("session", session)
+            event.add("src_endpoint", source)
             event.add("user", user)
             event.add("service", service)
         case .datastoreActivity:
+            event.add("src_endpoint", source)
             event.add("database", database)
             event.add("type_id", Int64(1))
         case .detectionFinding:
@@ -124,6 +126,7 @@ struct OCSFEvent {
 
     /// 0 unknown, 1 success, 2 failure, 99 other; a finding's 1 is new.
     private var status: Int64 {
+        if kind.eventClass == .detectionFinding { return 1 }
         if let outcome = leaf["outcome"]?["kind"]?.string { return outcome == "success" ? 1 : 2 }
         switch type {
         case .signinRefused: return 2
@@ -134,14 +137,23 @@ struct OCSFEvent {
 
     // MARK: - Its parts
 
+    /// An entry of the gateway itself has nobody acting.
+    private var hasActor: Bool { kind.eventClass != .base || leaf.principal != nil }
+
+    private var profiles: [String] {
+        let needsHost = kind.eventClass == .base || kind.eventClass == .detectionFinding
+        return (hasActor && needsHost ? ["host"] : []) + (control == nil ? [] : ["security_control"])
+    }
+
     private var metadata: ExportObject {
         .with {
             $0.add("version", Self.version)
             $0.add("uid", leaf.id?.description)
+            $0.add("event_code", type.rawValue)
             $0.add("correlation_uid", leaf.agent.run)
             $0.add("log_name", origin)
             $0.add("sequence", Int64(exactly: index))
-            $0.add("profiles", texts: control == nil ? [] : ["security_control"])
+            $0.add("profiles", texts: profiles)
             $0.add(
                 "product",
                 .with {
@@ -163,6 +175,7 @@ struct OCSFEvent {
         .with {
             $0.add("user", user)
             $0.add("app_name", leaf.agent.agent)
+            $0.add("session", session)
         }
     }
 
@@ -235,6 +248,13 @@ struct OCSFEvent {
             $0.add("model", leaf.agent.model)
             $0.add("objects", texts: objects)
             $0.add("approval", leaf["approval"]?.string)
+            if control == nil { $0.add("policy", policy) }
+            if kind.eventClass == .base {
+                $0.add("address", leaf["address"]?.string)
+                $0.add("connection", leaf["connection"]?.string)
+                $0.add("session", leaf.principal == nil ? leaf.session?.description : nil)
+                $0.add("subject_session", leaf["subject_session"]?.string)
+            }
         }
     }
 }

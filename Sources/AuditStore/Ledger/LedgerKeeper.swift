@@ -25,6 +25,8 @@ package final class LedgerKeeper: LogFollower {
     private struct Shared {
         var head: TreeHead
         var passedSegment: UInt64
+        /// The log was read up to here, and every entry before it is under the last signed state.
+        var covered: UInt64
         var problem: GatewayError?
         var observers: [UInt64: @Sendable (Result<PublishedCheckpoint, GatewayError>) -> Void] = [:]
         var nextObserver: UInt64 = 1
@@ -62,7 +64,7 @@ package final class LedgerKeeper: LogFollower {
         self.options = options
         board = CheckpointBoard(folder, published: start.published, state: state, key: verifierKey, now: now)
         target = Atomic(end)
-        shared = Mutex(Shared(head: state.head, passedSegment: state.segment))
+        shared = Mutex(Shared(head: state.head, passedSegment: state.segment, covered: state.position))
         work = Mutex(
             Work(
                 signer: start.signer, tiles: start.tiles, bundles: start.bundles,
@@ -75,6 +77,9 @@ package final class LedgerKeeper: LogFollower {
 
     /// The tree that was last signed; its state is durable. Published is this one or an earlier one.
     package var head: TreeHead { shared.withLock { $0.head } }
+
+    /// Whether the last signed tree holds every entry up to `position`.
+    package func covers(_ position: LogPosition) -> Bool { shared.withLock { $0.covered >= position.offset } }
 
     /// What was signed last: the note over the last signed tree, without cosignatures.
     package var signedNote: SignedNote { work.withLock { $0.signer.state.note } }
@@ -239,6 +244,7 @@ package final class LedgerKeeper: LogFollower {
                 try offer(state)
             } while hasMore(to: end)
             let position = work.withLock { $0.feed.position }
+            shared.withLock { $0.covered = position }
             if let checkpoint = board.reach(position, by: head) { tell(.success(checkpoint)) }
         } catch {
             fail(error)

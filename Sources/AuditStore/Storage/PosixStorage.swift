@@ -1,13 +1,16 @@
 import Glibc
 import Synchronization
 
-/// The data folder on a real file system: folders 0700, files 0600.
+/// The data folder on a real file system: folders 0700, files 0600 unless said otherwise.
 package final class PosixStorage: LogStorage {
     private let root: String
+    private let fileMode: mode_t
     private let lockDescriptor = Mutex<Int32>(-1)
 
-    package init(root: String) {
+    /// `fileMode` is of new files, less the process's mask.
+    package init(root: String, fileMode: UInt32 = 0o600) {
         self.root = root
+        self.fileMode = fileMode
     }
 
     deinit {
@@ -36,7 +39,7 @@ package final class PosixStorage: LogStorage {
     }
 
     package func open(_ path: String, create: Bool) throws(StorageFailure) -> any LogFile {
-        var descriptor = Glibc.open(full(path), (create ? O_RDWR | O_CREAT : O_RDWR) | O_CLOEXEC | O_NOFOLLOW, 0o600)
+        var descriptor = Glibc.open(full(path), (create ? O_RDWR | O_CREAT : O_RDWR) | O_CLOEXEC | O_NOFOLLOW, fileMode)
         if descriptor < 0, errno == EACCES || errno == EROFS, !create {
             descriptor = Glibc.open(full(path), O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
         }

@@ -30,6 +30,7 @@ extension ConsoleServices {
             endSession: { gateway.sessions.end($0, why: $1) },
             erase: { try await gateway.store.erase($0, as: $1) })
         services.ledger = gateway.store.ledger
+        services.sinks = { gateway.sinks?.statuses.map { SinkView($0) } ?? [] }
         return services
     }
 
@@ -75,7 +76,26 @@ extension ConsoleServices {
                     Double(max(0, Timestamp.wall().microseconds - published.time.microseconds)) / 1e6),
             ]
         }
-        return metrics + witnessMetrics(of: gateway)
+        return metrics + witnessMetrics(of: gateway) + sinkMetrics(of: gateway)
+    }
+
+    private static func sinkMetrics(of gateway: Gateway) -> [Metric] {
+        let statuses = gateway.sinks?.statuses ?? []
+        func each(
+            _ name: String, _ help: String, _ kind: Metric.Kind, _ value: (SinkStatus) -> Double
+        ) -> [Metric] {
+            statuses.map { Metric(name, help, kind, value($0), labels: [("sink", $0.name)]) }
+        }
+        return each("sallyport_sink_lag_entries", "Entries recorded and not delivered.", .gauge) { Double($0.pending) }
+            + each("sallyport_sink_lag_seconds", "Age of the oldest entry that is not delivered.", .gauge) {
+                $0.lagSeconds
+            }
+            + each("sallyport_sink_failing", "1 while the last attempt failed.", .gauge) { $0.problem == nil ? 0 : 1 }
+            + each("sallyport_sink_delivered_total", "Entries delivered.", .counter) { Double($0.delivered) }
+            + each("sallyport_sink_errors_total", "Attempts that failed.", .counter) { Double($0.errors) }
+            + each("sallyport_sink_last_error_timestamp_seconds", "When an attempt last failed; 0 for never.", .gauge) {
+                Double($0.lastErrorAt?.microseconds ?? 0) / 1e6
+            }
     }
 
     private static func witnessMetrics(of gateway: Gateway) -> [Metric] {
