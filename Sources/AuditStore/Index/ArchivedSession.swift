@@ -19,28 +19,31 @@ package struct ArchivedSession: Sendable {
     package var rows: Int
 
     init?(_ row: Row) {
-        guard let id = RecordID(row["id"] as String) else { return nil }
+        guard let id = row.value("id", as: String.self).flatMap({ RecordID($0) }) else { return nil }
         var principal: Principal?
-        if let issuer = row["issuer"] as String?, let subject = row["subject"] as String? {
+        if let issuer = row.value("issuer", as: String.self), let subject = row.value("subject", as: String.self) {
             principal = Principal(
-                issuer: issuer, subject: subject, name: row["name"], groups: [], isPersonIssuer: false)
+                issuer: issuer, subject: subject, name: row.value("name"), groups: [], isPersonIssuer: false)
         }
         let agent = AgentContext(
-            agent: row["agent"], model: row["model"], run: row["run"], purpose: row["purpose"],
-            traceparent: row["traceparent"],
-            onBehalfOf: row["on_behalf_of"], trust: AgentContext.Trust(rawValue: row["trust"] ?? "") ?? .claimed)
+            agent: row.value("agent"), model: row.value("model"), run: row.value("run"), purpose: row.value("purpose"),
+            traceparent: row.value("traceparent"),
+            onBehalfOf: row.value("on_behalf_of"),
+            trust: AgentContext.Trust(rawValue: row.value("trust") ?? "") ?? .claimed)
         context = SessionContext(
-            session: id, principal: principal, agent: agent, connection: row["connection"], kind: row["kind"],
-            clientAddress: row["address"], database: row["database"], role: row["role"], durability: row["durability"])
-        opened = (row["opened"] as Int64?).map(Timestamp.init(microseconds:))
-        closed = (row["closed"] as Int64?).map(Timestamp.init(microseconds:))
-        closing = row["closing"]
-        reason = row["reason"]
-        commands = row["commands"]
-        blocked = row["blocked"]
-        held = row["held"]
-        errors = row["errors"]
-        rows = row["rows"]
+            session: id, principal: principal, agent: agent, connection: row.value("connection") ?? "",
+            kind: row.value("kind") ?? "",
+            clientAddress: row.value("address") ?? "", database: row.value("database"), role: row.value("role"),
+            durability: row.value("durability"))
+        opened = row.value("opened", as: Int64.self).map(Timestamp.init(microseconds:))
+        closed = row.value("closed", as: Int64.self).map(Timestamp.init(microseconds:))
+        closing = row.value("closing")
+        reason = row.value("reason")
+        commands = row.count("commands")
+        blocked = row.count("blocked")
+        held = row.count("held")
+        errors = row.count("errors")
+        rows = row.count("rows")
     }
 }
 

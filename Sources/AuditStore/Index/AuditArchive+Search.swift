@@ -47,13 +47,16 @@ extension AuditArchive {
             return SearchHit(
                 session: session, exchange: UInt64(clamping: command.exchange),
                 time: Timestamp(microseconds: command.time),
-                verdict: (row[4] as String?).flatMap(VerdictKind.init(rawValue:)),
+                verdict: row.value(4, as: String.self).flatMap(VerdictKind.init(rawValue:)),
                 outcome: command.outcome.flatMap {
                     IndexBatch.outcomeKinds.indices.contains($0) ? IndexBatch.outcomeKinds[$0] : nil
                 },
-                code: command.code, rows: command.rows.map(Int.init), classes: IndexedShape.decode(row[0]),
-                verb: row[1], objects: IndexedShape.decode(row[2]), rules: IndexedShape.decode(row[3]),
-                text: (row[6] as Data?).map { Self.excerpt(Array($0), size: row[5], query.terms) })
+                code: command.code, rows: command.rows.map(Int.init), classes: IndexedShape.decode(row.value(0) ?? ""),
+                verb: row.value(1), objects: IndexedShape.decode(row.value(2) ?? ""),
+                rules: IndexedShape.decode(row.value(3) ?? ""),
+                text: row.value(6, as: Data.self).map {
+                    Self.excerpt(Array($0), size: row.value(5) ?? 0, query.terms)
+                })
         }
     }
 

@@ -20,6 +20,11 @@ struct IndexBatch {
         var closed: Int64?
         var closing: String?
         var reason: String?
+
+        /// The target says how many, so there may be any number of any size.
+        mutating func add(rows more: Int64) {
+            rows = min(rows + Int(clamping: min(max(more, 0), IndexBatch.mostRows)), Int(IndexBatch.mostRows))
+        }
     }
 
     /// A command that begins in this batch; most end in it too, and are written once.
@@ -33,6 +38,10 @@ struct IndexBatch {
         var code: String?
         var rows: Int64?
     }
+
+    /// Where a session's count of rows stops: the largest number that every reader of JSON has. Two of them still make a
+    /// whole number of SQLite's.
+    static let mostRows: Int64 = 1 << 53 - 1
 
     static let outcomeKinds: [OutcomeKind] = [
         .success, .error, .blocked, .cancelled, .interrupted, .suspended, .skipped,
@@ -63,10 +72,10 @@ struct IndexBatch {
             sql: "INSERT OR IGNORE INTO chunks (sid, exchange, position, direction) VALUES (?, ?, ?, ?)")
         let progress = try Row.fetchOne(
             db.cachedStatement(sql: "SELECT content, leaf, pending FROM progress"))
-        content = progress?[0]
-        leaf = progress?[1] ?? 0
+        content = progress?.value(0)
+        leaf = progress?.value(1) ?? 0
         firstLeaf = leaf
-        if self.memory.pending == nil { self.memory.pending = (progress?[2] as Data?).map(Array.init) }
+        if self.memory.pending == nil { self.memory.pending = progress?.value(2, as: Data.self).map(Array.init) }
     }
 
     /// `content`: what a content record holds, opened; empty when its session's key was erased.
@@ -160,7 +169,7 @@ struct IndexBatch {
                 if kind == .error { tally.errors += 1 }
                 if let bit = Self.outcomeKinds.firstIndex(of: kind) { tally.outcomes |= 1 << bit }
             }
-            tally.rows &+= Int(clamping: leaf.rows ?? 0)
+            tally.add(rows: leaf.rows ?? 0)
         default: break
         }
     }
@@ -259,7 +268,7 @@ struct IndexBatch {
         }
         let find = try db.cachedStatement(sql: "SELECT sid, next FROM sessions WHERE id = ?")
         if let row = try Row.fetchOne(find, arguments: [session.description]) {
-            let tally = Tally(sid: row[0], next: UInt64(clamping: row[1] as Int64))
+            let tally = Tally(sid: row.value(0) ?? 0, next: row.position(1))
             tallies[session] = tally
             return tally
         }
@@ -317,7 +326,7 @@ struct IndexBatch {
         let update = try db.cachedStatement(
             sql: """
                 UPDATE sessions SET next = ?, commands = commands + ?, blocked = blocked + ?, held = held + ?, errors = errors + ?,
-                    rows = rows + ?, outcomes = outcomes | ?, opened = coalesce(?, opened), closed = coalesce(?, closed),
+                    rows = max(0, min(\(Self.mostRows), rows + ?)), outcomes = outcomes | ?, opened = coalesce(?, opened), closed = coalesce(?, closed),
                     closing = coalesce(?, closing), reason = coalesce(?, reason) WHERE sid = ?
                 """)
         for (session, tally) in tallies {
@@ -335,11 +344,11 @@ struct IndexBatch {
         guard let times, leaf > firstLeaf else { return }
         let last = try Row.fetchOne(
             db.cachedStatement(sql: "SELECT first, last, low, high FROM spans ORDER BY first DESC LIMIT 1"))
-        if let last, (last[1] as Int64) == firstLeaf - 1, leaf - (last[0] as Int64) <= 4096 {
+        if let last, let first: Int64 = last.value(0), last.value(1) == firstLeaf - 1, leaf - first <= 4096 {
             try db.cachedStatement(
                 sql: "UPDATE spans SET last = ?, low = min(low, ?), high = max(high, ?) WHERE first = ?"
             )
-            .execute(arguments: [leaf - 1, times.lowerBound, times.upperBound, last[0] as Int64])
+            .execute(arguments: [leaf - 1, times.lowerBound, times.upperBound, first])
         } else {
             try db.cachedStatement(sql: "INSERT OR REPLACE INTO spans (first, last, low, high) VALUES (?, ?, ?, ?)")
                 .execute(arguments: [firstLeaf, leaf - 1, times.lowerBound, times.upperBound])

@@ -28,11 +28,10 @@ enum RecordingIndex {
             sql: "SELECT slot, length, chunks, sequence, exchange, finished FROM recordings WHERE session = ?")
         return try GRDB.Row.fetchOne(find, arguments: [session.blob]).map { row in
             Row(
-                slot: UInt64(clamping: row[0] as Int64),
+                slot: row.position(0),
                 end: RecordingEnd(
-                    length: UInt64(clamping: row[1] as Int64), chunks: UInt32(clamping: row[2] as Int64),
-                    sequence: UInt64(clamping: row[3] as Int64), exchange: UInt64(clamping: row[4] as Int64),
-                    isFinished: row[5]))
+                    length: row.position(1), chunks: UInt32(clamping: row.position(2)), sequence: row.position(3),
+                    exchange: row.position(4), isFinished: row.value(5) ?? false))
         }
     }
 
@@ -52,7 +51,7 @@ enum RecordingIndex {
     /// The first segment that is not in recordings yet, and the position where it begins.
     static func filing(_ db: Database) throws -> (segment: UInt64, position: UInt64) {
         guard let row = try GRDB.Row.fetchOne(db, sql: "SELECT segment, position FROM filing") else { return (1, 0) }
-        return (UInt64(clamping: row[0] as Int64), UInt64(clamping: row[1] as Int64))
+        return (row.position(0), row.position(1))
     }
 
     /// Everything before `position`, where `segment` begins, is in recordings.

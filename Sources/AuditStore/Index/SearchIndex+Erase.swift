@@ -62,7 +62,7 @@ extension SearchIndex {
             for _ in 0..<50 {
                 // A reader in another process may hold the log for a moment.
                 let row = try Row.fetchOne(db, sql: "PRAGMA wal_checkpoint(TRUNCATE)")
-                if row.map({ $0[0] as Int }) == 0 { return }
+                if row?.value(0) == 0 { return }
                 usleep(100_000)
             }
             throw GatewayError(

@@ -170,7 +170,7 @@ package final class SearchIndex: Sendable {
     func progress() throws(GatewayError) -> (segment: UInt64, position: UInt64) {
         try read { db in
             guard let row = try Row.fetchOne(db, sql: "SELECT segment, position FROM progress") else { return (0, 0) }
-            return (UInt64(clamping: row[0] as Int64), UInt64(clamping: row[1] as Int64))
+            return (row.position(0), row.position(1))
         }
     }
 
@@ -187,7 +187,7 @@ package final class SearchIndex: Sendable {
             )
             .compactMap { row in
                 guard let session = ArchivedSession(row) else { return nil }
-                return OpenSession(context: session.context, nextSequence: UInt64(clamping: row["next"] as Int64))
+                return OpenSession(context: session.context, nextSequence: UInt64(clamping: row.count("next")))
             }
         }
     }

@@ -123,7 +123,7 @@ struct SearchScan {
         let row = try Row.fetchOne(
             db, sql: "SELECT min(first), max(last) + 1 FROM spans WHERE high >= ? AND low <= ?",
             arguments: [query.since?.microseconds ?? .min, query.until?.microseconds ?? .max])
-        guard let row, let low = row[0] as Int64?, let high = row[1] as Int64? else { return nil }
+        guard let row, let low: Int64 = row.value(0), let high: Int64 = row.value(1) else { return nil }
         let end = min(high, before ?? high)
         return low < end ? low..<end : nil
     }

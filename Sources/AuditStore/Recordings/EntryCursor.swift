@@ -56,8 +56,8 @@ struct EntryCursor {
                 arguments: [session.description, Int64(clamping: from), Int64(clamping: boundary), limit]
             ).map {
                 Place(
-                    sequence: UInt64(clamping: $0[0] as Int64), leaf: UInt64(clamping: $0[1] as Int64),
-                    content: ($0[2] as Int64?).map(UInt64.init(clamping:)))
+                    sequence: $0.position(0), leaf: $0.position(1),
+                    content: $0.value(2, as: Int64.self).map(UInt64.init(clamping:)))
             }
             return (row, boundary, places)
         }

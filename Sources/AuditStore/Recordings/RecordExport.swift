@@ -17,8 +17,10 @@ extension AuditArchive {
                     db, sql: "SELECT sid, id FROM sessions WHERE sid > ? ORDER BY sid LIMIT 200", arguments: [last])
             }
             guard let end = rows.last else { return }
-            last = end[0]
-            for row in rows { if let session = RecordID(row[1] as String) { try export(all: session, write) } }
+            last = end.value(0) ?? .max
+            for session in rows.compactMap({ $0.value(1, as: String.self).flatMap { RecordID($0) } }) {
+                try export(all: session, write)
+            }
         }
     }
 
