@@ -20,7 +20,15 @@ struct LogRecovery {
         do throws(StorageFailure) {
             for folder in ["", "wal", "recordings", "keys"] { try storage.makeDirectory(folder) }
             try storage.syncDirectory("")
-            result = try recoverSegments(storage, keySlots: recoverKeys(storage))
+            if var keys = try RecoveredKeys(storage) {
+                result = try recoverSegments(storage, &keys)
+            } else {
+                result = .failure(
+                    GatewayError(
+                        .logCorrupt,
+                        "\(KeyStore.path) is missing: without it nothing that was recorded opens. Restore it from a copy."
+                    ))
+            }
         } catch {
             throw GatewayError(
                 .logFailed, "The audit log could not be read: \(error.call) \(error.path) failed.", cause: error)
@@ -28,33 +36,21 @@ struct LogRecovery {
         return try result.get()
     }
 
-    private static func recoverKeys(_ storage: any LogStorage) throws(StorageFailure) -> UInt64 {
-        let file = try storage.open(KeyStore.path, create: true)
-        try storage.syncDirectory("keys")
-        var slots = try file.size() / UInt64(KeyStore.slotLength)
-        while slots > 0 {
-            let slot = try readSlot(file, slots - 1)
-            if KeyStore.isWhole(slot), slot.contains(where: { $0 != 0 }) { break }
-            slots -= 1
-        }
-        try file.truncate(slots * UInt64(KeyStore.slotLength))
-        try file.sync()
-        return slots
-    }
-
+    /// Empty when the file has no such slot, whatever number a record says.
     static func readSlot(_ file: any LogFile, _ number: UInt64) throws(StorageFailure) -> [UInt8] {
+        guard try number < file.size() / UInt64(KeyStore.slotLength) else { return [] }
         let slot = try file.read(KeyStore.slotLength, at: number * UInt64(KeyStore.slotLength))
         return slot.count == KeyStore.slotLength ? slot : []
     }
 
     private static func recoverSegments(
-        _ storage: any LogStorage, keySlots: UInt64
+        _ storage: any LogStorage, _ keys: inout RecoveredKeys
     ) throws(StorageFailure) -> Result<LogRecovery, GatewayError> {
         let retired = try RetiredSegments.last(storage)
         let numbers = try storage.list("wal").compactMap(SegmentHeader.number).sorted()
         var recovery = LogRecovery(
             first: 0, firstSegment: retired + 1, firstLeaf: 0, end: 0, leaves: 0, nextSegment: retired + 1,
-            keySlots: keySlots)
+            keySlots: keys.slots)
         if retired > 0 {
             // The segment being written is never retired, so there is one that tells where the log goes on.
             let path = "wal/" + SegmentHeader.name(retired + 1)
@@ -82,7 +78,7 @@ struct LogRecovery {
                 return .failure(damage(path, 16))
             }
             rest.removeFirst()
-            try recovery.walk(&reader)
+            if let session = try recovery.walk(&reader, &keys) { return .failure(KeyStore.missing(session)) }
             recovery.nextSegment = number + 1
             if let next = rest.first, try starts(next, storage) == recovery.end {
                 try file.sync()
@@ -102,10 +98,17 @@ struct LogRecovery {
         return .success(recovery)
     }
 
-    private mutating func walk(_ reader: inout SegmentReader) throws(StorageFailure) {
+    /// Reads up to where the segment's records end; stops early at a session whose key is not there, and returns it.
+    private mutating func walk(
+        _ reader: inout SegmentReader, _ keys: inout RecoveredKeys
+    ) throws(StorageFailure) -> RecordID? {
         leaves = reader.firstLeaf
-        while let record = try reader.next() { if record.kind == .leaf { leaves += 1 } }
+        while let record = try reader.next() {
+            if record.kind == .leaf { leaves += 1 }
+            if let session = try keys.missing(for: record) { return session }
+        }
         end = reader.position
+        return nil
     }
 
     /// Whether a mark in these segments says that the log was synced beyond `end`.

@@ -48,7 +48,6 @@ final class LogWriter: Sendable {
         var unsynced: [any LogFile] = []
         var keyFile: any LogFile
         var keyOffset: UInt64
-        var hasUnsyncedKeys = false
     }
 
     /// The segment after the one being written. Its lock is held while one is made, so that none is made twice.
@@ -228,9 +227,11 @@ final class LogWriter: Sendable {
         }
         var batch = taken
         if !keys.isEmpty {
+            // Before anything that they seal can reach the disk by any way: a record whose key is not there is damage then,
+            // and never what a crash left.
             try files.keyFile.write(keys, at: files.keyOffset)
+            try files.keyFile.sync()
             files.keyOffset += UInt64(keys.count)
-            files.hasUnsyncedKeys = true
         }
         guard !batch.isEmpty else { return }
         Self.fillMark(&batch, synced: synced)
@@ -309,21 +310,17 @@ final class LogWriter: Sendable {
     private func sync() throws(GatewayError) {
         let work = files.withLock { files in
             let target = state.withLock { $0.written > $0.synced ? $0.written : nil }
-            let keyFile = files.hasUnsyncedKeys ? files.keyFile : nil
-            files.hasUnsyncedKeys = false
             let old = files.unsynced
             files.unsynced = []
-            return (target: target, keyFile: keyFile, files: old + [files.current])
+            return (target: target, files: old + [files.current])
         }
-        guard work.target != nil || work.keyFile != nil else { return }
+        guard let target = work.target else { return }
         let begin = Self.clock()
         do throws(StorageFailure) {
-            try work.keyFile?.sync()
-            if work.target != nil { for file in work.files { try file.sync() } }
+            for file in work.files { try file.sync() }
         } catch {
             throw fail(error)
         }
-        guard let target = work.target else { return }
         let duration = Self.clock() - begin
         let (observers, progress) = state.withLock { state in
             state.synced = max(state.synced, target)

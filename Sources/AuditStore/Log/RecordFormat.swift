@@ -87,7 +87,10 @@ enum SegmentHeader {
         return bytes
     }
 
-    /// Nil when the header is not whole.
+    /// Numbers and positions up to here can be counted on by any file's length without overflow.
+    static let maximum = UInt64(Int64.max)
+
+    /// Nil when the header is not whole, or says what cannot be.
     static func decode(_ bytes: UnsafeRawBufferPointer) -> (number: UInt64, first: UInt64, firstLeaf: UInt64)? {
         guard bytes.count >= length,
             UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: 0, as: UInt64.self)) == magic,
@@ -95,11 +98,11 @@ enum SegmentHeader {
             UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: 60, as: UInt32.self))
                 == Checksum.of(UnsafeRawBufferPointer(rebasing: bytes[0..<60]))
         else { return nil }
-        return (
-            UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: 16, as: UInt64.self)),
-            UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: 24, as: UInt64.self)),
-            UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: 32, as: UInt64.self))
-        )
+        let number = UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: 16, as: UInt64.self))
+        let first = UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: 24, as: UInt64.self))
+        let firstLeaf = UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: 32, as: UInt64.self))
+        guard number <= maximum, first <= maximum, firstLeaf <= maximum else { return nil }
+        return (number, first, firstLeaf)
     }
 
     /// The name of a segment: sixteen hexadecimal digits, so that names sort like numbers.
@@ -109,7 +112,9 @@ enum SegmentHeader {
     }
 
     static func number(of name: String) -> UInt64? {
-        guard name.hasSuffix(".seg"), name.utf8.count == 20 else { return nil }
-        return UInt64(name.dropLast(4), radix: 16)
+        guard name.hasSuffix(".seg"), name.utf8.count == 20, let number = UInt64(name.dropLast(4), radix: 16),
+            number <= maximum, self.name(number) == name
+        else { return nil }
+        return number
     }
 }

@@ -3,7 +3,8 @@ import GatewayCore
 /// Which segments of the log are no longer there because every follower holds what it needs of them: all up to a number.
 /// Without this word a removed segment could not be told from a lost one.
 enum RetiredSegments {
-    private static let path = "wal/retired"
+    static let name = "retired"
+    private static let path = "wal/" + name
 
     /// 0 when none is.
     static func last(_ storage: any LogStorage) throws(StorageFailure) -> UInt64 {
@@ -16,7 +17,9 @@ enum RetiredSegments {
             return UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: 0, as: UInt64.self))
         }
         // Written in one durable step, so it is damage: EBADMSG.
-        guard let number else { throw StorageFailure(call: "check", path: path, number: 74) }
+        guard let number, number <= SegmentHeader.maximum else {
+            throw StorageFailure(call: "check", path: path, number: 74)
+        }
         return number
     }
 

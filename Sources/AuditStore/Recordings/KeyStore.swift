@@ -25,10 +25,12 @@ package enum KeyStore {
         }
     }
 
-    /// Nil when the slot was erased or is another session's.
+    /// Nil when the slot was erased, which leaves zeros and nothing else. Errors: `log_corrupt` when it is missing, damaged
+    /// or another session's: what that key seals is lost, but nobody erased it; `wrong_vault_key`.
     static func unwrap(_ slot: [UInt8], session: RecordID, vaultKey: SymmetricKey) throws(GatewayError) -> SymmetricKey?
     {
-        guard slot.count == slotLength, slot.starts(with: session.bytes) else { return nil }
+        if isErased(slot) { return nil }
+        guard isWhole(slot), slot.starts(with: session.bytes) else { throw missing(session) }
         do {
             let box = try AES.GCM.SealedBox(combined: slot[16..<76])
             return SymmetricKey(data: try AES.GCM.open(box, using: vaultKey, authenticating: slot[0..<16]))
@@ -40,9 +42,19 @@ package enum KeyStore {
         }
     }
 
+    /// What is said where a key should be and is not.
+    static func missing(_ session: RecordID) -> GatewayError {
+        GatewayError(
+            .logCorrupt,
+            "\(path) does not hold the key of session \(session): it is damaged, or an older copy than the rest. Restore it."
+        )
+    }
+
+    static func isErased(_ slot: [UInt8]) -> Bool { slot.count == slotLength && slot.allSatisfy { $0 == 0 } }
+
     static func isWhole(_ slot: [UInt8]) -> Bool {
         guard slot.count == slotLength else { return false }
-        if slot.allSatisfy({ $0 == 0 }) { return true }
+        if isErased(slot) { return true }
         return slot.withUnsafeBytes {
             Checksum.of(UnsafeRawBufferPointer(rebasing: $0[0..<76]))
                 == UInt32(littleEndian: $0.loadUnaligned(fromByteOffset: 76, as: UInt32.self))
