@@ -71,6 +71,81 @@ import Testing
         #expect(error?.message.contains("no new one has begun") == true)
     }
 
+    /// A given key signs one tree only, whatever is left of the old one, and the refusal changes nothing.
+    @Test func aKeyThatHasSignedBeginsNoNewLog() async throws {
+        let disk = try await ledgerDisk(entries: 5, eagerLedger(given: 1))
+        let paths = disk.paths
+        for removed in ["", "signer/state", "ledger/checkpoint"] {
+            let disk = disk.copied()
+            if !removed.isEmpty { try disk.remove(removed) }
+            let error = await #expect(throws: GatewayError.self) { try await begin(disk, eagerLedger(given: 1)) }
+            #expect(error?.code == .ledgerRefused)
+            #expect(error?.message.contains("put a new key into ledger.key first") == true)
+            #expect(disk.paths == paths.filter { $0 != removed })
+        }
+        let second = try await begin(disk, eagerLedger(given: 2))
+        #expect(second.old?.head.size == 5)
+        // Nor does the one before the last.
+        await #expect(throws: GatewayError.self) { try await begin(disk, eagerLedger(given: 1)) }
+        await #expect(throws: GatewayError.self) { try await begin(disk, eagerLedger(given: 2)) }
+        #expect(try await begin(disk, eagerLedger(given: 3)).old?.origin == second.key.name)
+    }
+
+    /// Segments of the old log are gone, so that sessions of the new tree have their beginnings in the old one.
+    @Test func aNewLogOfWhichTheBeginningIsFiledIsWhole() async throws {
+        let folder = try Folder()
+        let storage = PosixStorage(root: folder.path)
+        let ledger = eagerLedger()
+        let store = try openStore(folder, segmentSize: 8192, ledger: ledger)
+        let closed = try store.makeRecorder(newContext("anna"))
+        let open = try store.makeRecorder(newContext("boris"))
+        for recorder in [closed, open] { try recorder.append(EntryDraft(.sessionOpen)) }
+        var number: UInt64 = 0
+        while try !storage.list("wal").contains("retired") {
+            number += 1
+            for recorder in [closed, open] {
+                try recorder.command(number, "SELECT \(number)")
+                try recorder.answer(number, [UInt8](repeating: 1, count: 200))
+                try await store.durable(recorder.outcome(number))
+            }
+        }
+        try await store.durable(closed.close())
+        store.close()
+        _ = try await NewLog.begin(
+            directory: folder.path,
+            options: StoreOptions(vaultKey: vaultKey, ledger: ledger, segmentSize: 8192, watermark: 1 << 20),
+            reason: "restored", by: Self.admin, now: wallClock)
+        let size = try checkAlone(folder, ledger)
+        // A copy of the ledger alone says by its entries that it was begun anew.
+        let key = try await verifier(of: folder, ledger)
+        #expect(try LedgerCheck(storage: storage, key: key).run().size >= size)
+
+        // And so the gateway admits sessions again.
+        let again = try openStore(folder, ledger: ledger)
+        defer { again.close() }
+        let ended = AsyncStream<BackgroundCheck.State>.makeStream()
+        try again.startCheck { ended.continuation.yield($0) }
+        var states = ended.stream.makeAsyncIterator()
+        _ = await states.next()
+        #expect(again.check.problem == nil)
+        #expect(again.admissionProblem == nil)
+    }
+
+    /// Lets go of the folder again. Returns the tree's size.
+    private func checkAlone(_ folder: Folder, _ ledger: LedgerOptions) throws -> UInt64 {
+        let check = try LedgerCheck.folder(folder.path, vaultKey: vaultKey, ledger: ledger)
+        #expect(check.firstLeaf > 0 && !check.isLive)
+        let summary = try check.run()
+        #expect(summary.hasRecord && summary.sessions >= 3 && summary.contents > 0)
+        return summary.size
+    }
+
+    private func verifier(of folder: Folder, _ ledger: LedgerOptions) async throws -> NoteVerifierKey {
+        let store = try openStore(folder, ledger: ledger)
+        defer { store.close() }
+        return try #require(store.ledger).verifierKey
+    }
+
     @Test func aCrashAtAnyStorageCallLeavesTheOldLogOrCanBeRunAgain() async throws {
         let (start, oldKey) = try await restored()
         let dry = start.copied()

@@ -113,6 +113,22 @@ import Testing
         #expect(found?.kind == kind, "\(String(describing: found))")
     }
 
+    /// A destroyed key is an erasure only with the entry that says so.
+    @Test func aKeyThatNobodyErasedIsMissed() async throws {
+        let record = try await RecordedLedger()
+        let keys = try record.storage.open("keys/keys.log", create: false)
+        let size = try keys.size()
+        for slot in stride(from: UInt64(0), to: size, by: 80) {
+            let whole = try keys.read(80, at: slot)
+            guard whole.starts(with: withUnsafeBytes(of: record.closed.high.bigEndian) { Array($0) }),
+                whole[8..<16].elementsEqual(withUnsafeBytes(of: record.closed.low.bigEndian) { Array($0) })
+            else { continue }
+            try keys.write([UInt8](repeating: 0, count: 80), at: slot)
+        }
+        let found = try problem(record.check())
+        #expect(found?.kind == .content && found?.session == record.closed, "\(String(describing: found))")
+    }
+
     /// One bit of the log at a time: what lies in a record that anything depends on is never passed over.
     @Test func noByteOfTheLogCanBeFlipped() async throws {
         let record = try await RecordedLedger()

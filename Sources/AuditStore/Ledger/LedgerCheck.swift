@@ -45,7 +45,8 @@ package struct LedgerCheck: Sendable {
             throw LedgerProblem(.index, "the index does not come up to the log")
         }
         var sessions = SessionsCheck(archive: archive, workers: workers)
-        var tree = LedgerTreeCheck(files: files, head: checkpoint.head, workers: workers)
+        var tree = LedgerTreeCheck(
+            files: files, head: checkpoint.head, workers: workers, isAnew: hasLog ? firstLeaf > 0 : nil)
         try tree.run(report) { ended in try sessions.take(ended, isFinal: true) }
         summary.sessions = tree.sessions
         summary.openSessions = UInt64(tree.open.count)
@@ -72,7 +73,8 @@ package struct LedgerCheck: Sendable {
             throw LedgerProblem(.file, "is not covered by the checkpoint", file: files.path(ahead))
         }
         if !isLive { try sessions.take(Array(tree.open), isFinal: summary.uncovered == 0, report) }
-        try sessions.finish(erased: tree.erased.union(erasedSince), isLive: isLive, into: &summary)
+        try sessions.finish(
+            erased: tree.erased.union(erasedSince), isLive: isLive, isAnew: firstLeaf > 0, into: &summary)
         return summary
     }
 

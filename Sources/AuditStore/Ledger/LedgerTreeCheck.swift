@@ -21,6 +21,8 @@ struct LedgerTreeCheck {
     let files: LedgerFiles
     let head: TreeHead
     let workers: Int
+    /// Whether the log had entries before this tree was begun; nil when that is not known.
+    private var isAnew: Bool?
 
     /// The tree over all entries; what was appended goes on from here.
     private(set) var tree = TileBuilder()
@@ -33,8 +35,13 @@ struct LedgerTreeCheck {
     private(set) var bundles: UInt64 = 0
     /// Partial tiles by level: only the last one of each is compared.
     private var edge: [Int: TileWrite] = [:]
+    /// Sessions that had entries before the tree was begun.
+    private var older: Set<RecordID> = []
+    /// What is wrong unless the tree turns out to be a log begun anew.
+    private var early: LedgerProblem?
 
-    init(files: LedgerFiles, head: TreeHead, workers: Int) {
+    init(files: LedgerFiles, head: TreeHead, workers: Int, isAnew: Bool?) {
+        self.isAnew = isAnew
         self.files = files
         self.head = head
         self.workers = workers
@@ -67,6 +74,7 @@ struct LedgerTreeCheck {
                 .checkpoint, "the entries lead to another root than the checkpoint's",
                 file: files.folder + LedgerFiles.checkpointName)
         }
+        if let early { throw early }
         try report(LedgerCheckProgress(stage: .entries, done: head.size, total: head.size))
     }
 
@@ -102,18 +110,25 @@ struct LedgerTreeCheck {
         for (leaf, hash) in zip(looked.leaves, looked.hashes) {
             let index = tree.size
             tree.append(hash)
-            if leaf.sequence == 0 { sessions += 1 }
-            let next = open[leaf.session]?.entries ?? 0
-            guard leaf.sequence == next else {
-                throw LedgerProblem(
+            let known = open[leaf.session]?.entries
+            var next = known ?? 0
+            if leaf.sequence != next {
+                let problem = LedgerProblem(
                     .sequence, "the entry's sequence is \(leaf.sequence), its session's next is \(next)",
                     file: files.path(coordinate), index: index, session: leaf.session)
+                guard known == nil, isAnew != false, older.insert(leaf.session).inserted else { throw problem }
+                if isAnew == nil, early == nil { early = problem }
+                next = leaf.sequence
             }
-            open[leaf.session, default: SessionTally()].add(leaf, hash: hash)
+            if known == nil { sessions += 1 }
+            open[leaf.session, default: SessionTally(from: next)].add(leaf, hash: hash)
             switch leaf.effect {
             case .closed:
                 if let tally = open.removeValue(forKey: leaf.session) { closed.append((leaf.session, tally)) }
             case .erased(let session): erased.insert(session)
+            case .newLog where isAnew == nil:
+                isAnew = true
+                early = nil
             default: break
             }
         }

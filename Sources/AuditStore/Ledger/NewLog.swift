@@ -1,4 +1,5 @@
 package import AuditLedger
+import Crypto
 package import GatewayCore
 
 /// Ends a log that cannot go on, after a legitimate restore, and begins another: a new key, and so a new origin.
@@ -17,12 +18,14 @@ package enum NewLog {
 
     /// `options` are the gateway's own. Only one process may have the folder. May be run again after a crash.
     ///
-    /// Errors: those of opening the store, but not the refusals of the ledger.
+    /// Errors: `ledger_refused` when `options` give a key that has signed already; those of opening the store, but not the
+    /// other refusals of the ledger.
     package static func begin(
         directory: String, options: StoreOptions, storage: (any LogStorage)? = nil, reason: String,
         by principal: Principal, now: @escaping @Sendable () -> Timestamp
     ) async throws -> Result {
         let storage = storage ?? PosixStorage(root: directory)
+        try requireFresh(options.ledger, in: storage)
         // Without the index nothing is filed: the log keeps all its segments until the new tree has them.
         let plain = StoreOptions(
             vaultKey: options.vaultKey, segmentSize: options.segmentSize, watermark: options.watermark,
@@ -52,6 +55,31 @@ package enum NewLog {
         return Result(old: old, key: ledger.verifierKey, published: published)
     }
 
+    /// A given key signs one tree only: two under one origin are what witnesses and readers take for a forgery.
+    private static func requireFresh(_ options: LedgerOptions?, in storage: any LogStorage) throws(GatewayError) {
+        guard let options, let key = options.givenKey else { return }
+        let origin = LogOrigin.make(name: options.name ?? LedgerOptions.standardName, key: key.publicKey)
+        let names = (try? storage.list("")) ?? []
+        func isOf(_ name: String, _ folder: String) -> Bool { name == folder || number(name, folder) != nil }
+        let signed = names.compactMap { name -> String? in
+            if isOf(name, SignerKey.folder) { return SignerState.peek(storage, folder: name)?.origin }
+            if isOf(name, LedgerFolder.standardName) { return published(storage, folder: name)?.origin }
+            return nil
+        }
+        guard !signed.contains(origin) else {
+            throw GatewayError(
+                .ledgerRefused,
+                "The key in ledger.key has signed the log \(origin) already; put a new key into ledger.key first.")
+        }
+    }
+
+    private static func published(_ storage: any LogStorage, folder: String) -> Checkpoint? {
+        guard let bytes = try? LedgerFolder(storage: storage, name: folder).checkpoint(),
+            let note = try? SignedNote(bytes)
+        else { return nil }
+        return try? Checkpoint(text: note.text)
+    }
+
     private static func entry(_ old: Checkpoint?, _ reason: String, _ principal: Principal) -> EntryDraft {
         var draft = EntryDraft(.newLog)
         draft.principal = principal
@@ -71,15 +99,11 @@ package enum NewLog {
         let olds = names.compactMap { number($0, LedgerFolder.standardName) }
         let isRunAgain = !names.contains(LedgerFolder.standardName)
         let suffix = isRunAgain ? olds.max().map { ".old-\($0)" } ?? "" : ""
-        let folder = LedgerFolder(storage: storage, name: LedgerFolder.standardName + suffix)
-        var found: [Checkpoint] = []
-        if let bytes = try? folder.checkpoint(), let note = try? SignedNote(bytes),
-            let checkpoint = try? Checkpoint(text: note.text)
-        {
-            found.append(checkpoint)
-        }
-        if let signed = SignerState.peek(storage, folder: SignerKey.folder + suffix) { found.append(signed) }
-        return found.max { $0.head.size < $1.head.size }
+        let found = [
+            published(storage, folder: LedgerFolder.standardName + suffix),
+            SignerState.peek(storage, folder: SignerKey.folder + suffix),
+        ]
+        return found.compactMap(\.self).max { $0.head.size < $1.head.size }
     }
 
     /// Moves tree and signer aside under one number, each step durable.

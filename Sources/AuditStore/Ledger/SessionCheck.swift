@@ -11,6 +11,8 @@ struct SessionCheck: Sendable {
         var partial: UInt64 = 0
         /// The index does not know the session: its content was erased, or the index is wrong.
         var isUnknown = false
+        /// A key of the session was destroyed, which only an erasure may do.
+        var isErased = false
     }
 
     private static let page = 200
@@ -24,12 +26,13 @@ struct SessionCheck: Sendable {
                 return Result(isUnknown: true)
             }
             do {
-                if isFinal { try compare(known, tally) }
+                if isFinal, tally.first == 0 { try compare(known, tally) }
                 return try read(session, tally)
             } catch {
                 // It may have been erased meanwhile, or its erasure was cut short.
-                if try archive.isErased(session) { return Result(isUnknown: true) }
-                throw error
+                guard try archive.isErased(session) else { throw error }
+                let isGone = try archive.session(session) == nil
+                return Result(isUnknown: isGone, isErased: !isGone)
             }
         } catch let problem as LedgerProblem {
             throw problem
@@ -59,7 +62,7 @@ struct SessionCheck: Sendable {
     private func read(_ session: RecordID, _ tally: SessionTally) throws -> Result {
         var result = Result()
         var digest = MerkleTree.emptyRoot
-        var sequence: UInt64 = 0
+        var sequence = tally.first
         while sequence < tally.entries {
             let entries = try archive.entries(of: session, from: sequence, limit: Self.page)
             guard !entries.isEmpty else {
@@ -93,6 +96,7 @@ struct SessionCheck: Sendable {
         }
         if entry.isErased {
             result.erased += UInt64(commitments.count)
+            result.isErased = true
             return
         }
         guard entry.content.map(\.kind) == commitments.map(\.kind) else {

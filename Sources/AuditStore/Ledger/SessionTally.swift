@@ -3,8 +3,10 @@ import GatewayCore
 
 /// What the tree says of one session, gathered entry by entry while its bundles go by.
 struct SessionTally: Sendable {
-    /// Entries so far: the sequence that the next one must have.
-    var entries: UInt64 = 0
+    /// The sequence of the first entry in this tree: more than 0 of a session that is older than the tree.
+    let first: UInt64
+    /// The sequence that the next entry must have.
+    var entries: UInt64
     var commands = 0
     var blocked = 0
     var held = 0
@@ -12,6 +14,11 @@ struct SessionTally: Sendable {
     var isClosed = false
     /// Over the leaf hashes of all its entries, in their order.
     var digest = MerkleTree.emptyRoot
+
+    init(from first: UInt64 = 0) {
+        self.first = first
+        entries = first
+    }
 
     /// Takes in the session's next entry.
     mutating func add(_ leaf: LeafFacts, hash: TreeHash) {
@@ -28,7 +35,7 @@ struct SessionTally: Sendable {
         case .refused: blocked += 1
         case .error: errors += 1
         case .closed, .stopped: isClosed = true
-        case .erased, .none: break
+        case .erased, .newLog, .none: break
         }
     }
 }
@@ -49,6 +56,8 @@ struct LeafFacts: Sendable {
         case stopped
         /// Another session's record was erased.
         case erased(RecordID)
+        /// The log was begun anew here.
+        case newLog
     }
 
     var session: RecordID
@@ -70,6 +79,7 @@ struct LeafFacts: Sendable {
             case .commandOutcome: leaf["outcome"]?["kind"]?.string == OutcomeKind.error.rawValue ? .error : .none
             case .sessionClose: .closed
             case .gatewayStopped: .stopped
+            case .newLog: .newLog
             case .erased:
                 leaf["subject_session"]?.string.flatMap { RecordID($0) }.map { .erased($0) } ?? .none
             default: .none

@@ -11,6 +11,8 @@ struct SessionsCheck {
     private var total = SessionCheck.Result()
     /// Those that the index does not know: erased, or lost.
     private var unknown: [RecordID] = []
+    /// Those whose content does not open any more because their key was destroyed.
+    private var emptied: [RecordID] = []
 
     init(archive: AuditArchive?, workers: Int) {
         self.archive = archive
@@ -42,17 +44,24 @@ struct SessionsCheck {
                 total.erased += found.erased
                 total.partial += found.partial
                 if found.isUnknown { unknown.append(session.key) }
+                if found.isErased { emptied.append(session.key) }
             }
             next += some.count
         }
     }
 
     /// `erased` are the sessions of which the tree has an entry that says so.
-    func finish(erased: Set<RecordID>, isLive: Bool, into summary: inout LedgerSummary) throws(LedgerProblem) {
+    /// `isAnew`: there may be others that ended before the tree was begun.
+    func finish(
+        erased: Set<RecordID>, isLive: Bool, isAnew: Bool, into summary: inout LedgerSummary
+    ) throws(LedgerProblem) {
         guard let archive else { return }
         if let lost = unknown.first(where: { !erased.contains($0) }) {
             throw LedgerProblem(
                 .index, "the index does not have it, and no entry says that it was erased", session: lost)
+        }
+        if let lost = emptied.first(where: { !erased.contains($0) }) {
+            throw LedgerProblem(.content, "its key is gone, and no entry says that it was erased", session: lost)
         }
         // A running gateway opens sessions that the checkpoint does not have yet.
         if !isLive, summary.uncovered == 0 {
@@ -60,7 +69,8 @@ struct SessionsCheck {
             do throws(GatewayError) { count = try archive.sessionCount() } catch {
                 throw LedgerProblem(.index, error.message)
             }
-            guard count + UInt64(unknown.count) == summary.sessions else {
+            let known = count + UInt64(unknown.count)
+            guard known == summary.sessions || isAnew && known > summary.sessions else {
                 throw LedgerProblem(
                     .index, "the index has \(count) sessions, the tree has \(summary.sessions - UInt64(unknown.count))")
             }
