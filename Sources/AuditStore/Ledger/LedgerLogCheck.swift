@@ -56,7 +56,7 @@ struct LedgerLogCheck {
     mutating func run(isLive: Bool, _ report: (LedgerCheckProgress) throws -> Void) throws {
         let folder = SegmentFolder(storage: files.storage)
         let numbers = try files.storage.list("wal").compactMap { SegmentHeader.number(of: $0) }.sorted()
-        var next: (number: UInt64, leaf: UInt64)?
+        var next: (number: UInt64, leaf: UInt64, position: UInt64)?
         var last: UInt64 = 0
         for (place, number) in numbers.enumerated() {
             try report(LedgerCheckProgress(stage: .log, done: UInt64(place), total: UInt64(numbers.count)))
@@ -65,6 +65,14 @@ struct LedgerLogCheck {
                 next = nil
                 continue
             }
+            if isLive, let open = next, open.number == number, open.leaf != reader.firstLeaf {
+                // The one before was still being written when its end was read; now that there is this one, it is whole.
+                next = nil
+                if var before = try folder.open(number - 1) {
+                    before.seek(open.position)
+                    next = (number, try take(&before, from: open.leaf), before.position)
+                }
+            }
             // Segments that a later checkpoint covers have gone since this one's was read.
             if isLive, next == nil, reader.firstLeaf > firstLeaf, reader.firstLeaf - firstLeaf > tree.size { return }
             if let next, next.number != number || next.leaf != reader.firstLeaf {
@@ -72,16 +80,8 @@ struct LedgerLogCheck {
                     .log, "does not go on where the one before ends", file: reader.path,
                     index: max(next.leaf, firstLeaf) - firstLeaf)
             }
-            var leaf = reader.firstLeaf
-            while let record = try reader.next() {
-                guard record.kind == .leaf else { continue }
-                defer { leaf += 1 }
-                // Entries of a log that was ended before this one began.
-                guard leaf >= firstLeaf else { continue }
-                try take(record.payload, at: leaf - firstLeaf, of: reader.path)
-            }
-            next = (number + 1, leaf)
-            last = leaf
+            last = try take(&reader, from: reader.firstLeaf)
+            next = (number + 1, last, reader.position)
         }
         let end = max(last, firstLeaf) - firstLeaf
         guard end >= head.size else {
@@ -96,6 +96,19 @@ struct LedgerLogCheck {
         if !isLive, let left = rest.ahead.first {
             throw LedgerProblem(.file, "is covered neither by the checkpoint nor by the log", file: files.path(left))
         }
+    }
+
+    /// Takes a segment's entries from where the reader is; `leaf` is the first one's index. Returns the next one's.
+    private mutating func take(_ reader: inout SegmentReader, from leaf: UInt64) throws -> UInt64 {
+        var leaf = leaf
+        while let record = try reader.next() {
+            guard record.kind == .leaf else { continue }
+            defer { leaf += 1 }
+            // Entries of a log that was ended before this one began.
+            guard leaf >= firstLeaf else { continue }
+            try take(record.payload, at: leaf - firstLeaf, of: reader.path)
+        }
+        return leaf
     }
 
     private mutating func take(_ leaf: [UInt8], at index: UInt64, of path: String) throws {

@@ -22,25 +22,32 @@ struct RecordFetcher {
     }
 
     mutating func record(at position: UInt64) throws -> LogRecord {
-        if reader == nil || !range.contains(position) {
-            let rows = try index.read { db in
-                try Row.fetchAll(
-                    db,
-                    sql: """
-                        SELECT number, first, (SELECT min(first) FROM segments WHERE first > outer.first) FROM segments AS outer
-                        WHERE first <= ? ORDER BY first DESC LIMIT 1
-                        """, arguments: [Int64(clamping: position)])
-            }
-            guard let row = rows.first else { throw Self.lost(position) }
-            guard let opened = try segments.open(UInt64(clamping: row[0] as Int64)) else {
-                throw GatewayError(.recordMoved, "The record at position \(position) has left the log.")
-            }
-            reader = opened
-            range = opened.first..<max(opened.first, (row[2] as Int64?).map(UInt64.init(clamping:)) ?? .max)
-        }
+        if reader == nil || !range.contains(position) { try open(holding: position) }
+        reader?.seek(position)
+        if let record = try reader?.next() { return record }
+        // Beside a running gateway: what was read ahead is from before, and the segment may have ended since.
+        try open(holding: position)
         reader?.seek(position)
         guard let record = try reader?.next() else { throw Self.lost(position) }
         return record
+    }
+
+    private mutating func open(holding position: UInt64) throws {
+        let rows = try index.read { db in
+            try Row.fetchAll(
+                db,
+                sql: """
+                    SELECT number, first, (SELECT min(first) FROM segments WHERE first > outer.first) FROM segments AS outer
+                    WHERE first <= ? ORDER BY first DESC LIMIT 1
+                    """, arguments: [Int64(clamping: position)])
+        }
+        guard let row = rows.first else { throw Self.lost(position) }
+        guard let opened = try segments.open(row.position(0)) else {
+            throw GatewayError(.recordMoved, "The record at position \(position) has left the log.")
+        }
+        guard opened.first <= position else { throw Self.lost(position) }
+        reader = opened
+        range = opened.first..<max(opened.first, row.value(2, as: Int64.self).map(UInt64.init(clamping:)) ?? .max)
     }
 
     private static func lost(_ position: UInt64) -> GatewayError {
