@@ -3,6 +3,7 @@ import AuditStore
 import Crypto
 import Foundation
 import GatewayCore
+import Synchronization
 import Testing
 
 @Suite struct EraseTests {
@@ -166,6 +167,61 @@ import Testing
         try await store.erase([doomed], as: draft)
         #expect(try find(in: folder) == [])
         store.close()
+    }
+
+    /// Key gone, recording and index rows still there: the check knows it by the entry, while it is so and after it was
+    /// completed, also with an index that is made again of a session of which a part has left the log.
+    @Test func theCheckKnowsAnErasureThatWasCutShort() async throws {
+        let (folder, disk) = (try Folder(), SimulatedStorage())
+        func passes(_ store: AuditStore, _ label: String) async throws {
+            let ended = AsyncStream<BackgroundCheck.State>.makeStream()
+            try store.startCheck { ended.continuation.yield($0) }
+            var states = ended.stream.makeAsyncIterator()
+            _ = await states.next()
+            guard case .passed(let summary, _) = store.check.state else {
+                Issue.record("\(label): \(store.check.state)")
+                return
+            }
+            #expect(summary.contents > 0, "\(label)")
+            #expect(store.admissionProblem == nil, "\(label)")
+        }
+        var store = try openStore(folder, disk, segmentSize: 16 << 10, ledger: eagerLedger())
+        let doomed = try session(store, canary: true)
+        _ = try session(store, canary: false)
+        try await store.durable(store.appendSystem(EntryDraft(.policyLoaded)))
+        try await eventually("segments have gone") { disk.paths.contains("wal/retired") }
+        disk.state.withLock { $0.fault = .init(at: 1, call: .remove, path: "recordings/", number: 5, isCrash: false) }
+        await #expect(throws: GatewayError.self) { try await store.erase([doomed], as: draft) }
+        #expect(try store.archive?.session(doomed) != nil, "it was to be cut short")
+        try await passes(store, "while it is cut short")
+        store.close()
+        store = try openStore(folder, disk, segmentSize: 16 << 10, ledger: eagerLedger())
+        #expect(try store.archive?.session(doomed) != nil)
+        try await passes(store, "after a start that could not complete it")
+        store.close()
+        for suffix in ["", "-wal", "-shm"] {
+            try? FileManager.default.removeItem(atPath: folder.path + "/index.sqlite" + suffix)
+        }
+        store = try openStore(folder, disk, segmentSize: 16 << 10, ledger: eagerLedger())
+        try await passes(store, "with a new index that could not complete it")
+        store.close()
+        disk.state.withLock { $0.fault = nil }
+        store = try openStore(folder, disk, segmentSize: 16 << 10, ledger: eagerLedger())
+        defer { store.close() }
+        #expect(try store.archive?.session(doomed) == nil)
+        try await passes(store, "completed")
+    }
+
+    @Test func whoAskedIsToldOfErasures() async throws {
+        let folder = try Folder()
+        let store = try openStore(folder)
+        defer { store.close() }
+        let doomed = try session(store, canary: false)
+        try await store.durable(store.appendSystem(EntryDraft(.policyLoaded)))
+        let told = Mutex<[RecordID]>([])
+        store.afterErasing { sessions in told.withLock { $0 += sessions } }
+        try await store.erase([doomed], as: draft)
+        #expect(told.withLock { $0 } == [doomed])
     }
 
     @Test func keysAreWrappedAnewWithoutTouchingRecordings() async throws {

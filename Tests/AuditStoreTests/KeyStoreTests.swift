@@ -81,6 +81,21 @@ import Testing
         #expect(storage.bytes(of: Self.keys)?.count == after.count)
     }
 
+    /// Entries without content name no slot: a key that is not found may be an erased one's, or lost.
+    @Test func aSessionIsNotDroppedBecauseItsKeyIsDamaged() async throws {
+        let (folder, disk) = (try Folder(), SimulatedStorage())
+        let store = try openStore(folder, disk, segmentSize: 4096)
+        defer { store.close() }
+        let recorder = try store.makeRecorder(newContext())
+        try recorder.append(EntryDraft(.sessionOpen))
+        try await store.durable(recorder.close())
+        disk.edit(Self.keys) { $0[Self.slot] ^= 1 }
+        for _ in 0..<20 { try await store.durable(store.appendSystem(EntryDraft(.policyLoaded))) }
+        try await eventually("filing has stopped") { store.indexProblem != nil }
+        #expect(store.indexProblem?.code == .logCorrupt)
+        #expect(disk.paths.contains(ForgedLog.segment))
+    }
+
     /// The key's slot is synced before any record of its session is even written.
     @Test func aRecordWithoutItsKeyIsNeverLeftByACrash() async throws {
         let dry = SimulatedStorage()

@@ -94,10 +94,7 @@ extension AuditArchive {
 
     /// Whether nothing is left of a session, or it is being erased.
     func isErased(_ id: RecordID) throws -> Bool {
-        try index.read { db in
-            try PendingErasures.has(id, db)
-                || Int.fetchOne(db, sql: "SELECT 1 FROM sessions WHERE id = ?", arguments: [id.description]) == nil
-        }
+        try index.read { try PendingErasures.isErased(id, $0) }
     }
 
     /// The gateway's own sessions, one for each of its runs, oldest first: they hold the entries without a session.

@@ -27,6 +27,12 @@ enum PendingErasures {
         return try Int.fetchOne(db, sql: "SELECT 1 FROM erasures WHERE session = ?", arguments: [session.blob]) != nil
     }
 
+    /// Whether nothing is left of a session that is in the log, or it is being erased.
+    static func isErased(_ session: RecordID, _ db: Database) throws -> Bool {
+        try has(session, db)
+            || Int.fetchOne(db, sql: "SELECT 1 FROM sessions WHERE id = ?", arguments: [session.description]) == nil
+    }
+
     static func remove(_ sessions: [RecordID], _ db: Database) throws {
         for session in sessions {
             try db.execute(sql: "DELETE FROM erasures WHERE session = ?", arguments: [session.blob])

@@ -31,6 +31,7 @@ final class Filer: LogFollower {
     private let problem = Mutex<GatewayError?>(nil)
     /// Called after a segment was filed, on the filer's thread.
     private let whenFiled: Mutex<(@Sendable () throws(StorageFailure) -> Void)?> = Mutex(nil)
+    private let whenErased: Mutex<(@Sendable ([RecordID]) -> Void)?> = Mutex(nil)
 
     private init(index: SearchIndex, storage: any LogStorage, vaultKey: SymmetricKey) throws(GatewayError) {
         self.index = index
@@ -81,6 +82,11 @@ final class Filer: LogFollower {
     /// Sets what is called after each filed segment.
     func afterFiling(_ body: @escaping @Sendable () throws(StorageFailure) -> Void) {
         whenFiled.withLock { $0 = body }
+    }
+
+    /// Sets who is told of sessions that are erased, on the thread that erases.
+    func afterErasing(_ body: @escaping @Sendable ([RecordID]) -> Void) {
+        whenErased.withLock { $0 = body }
     }
 
     func start() throws(GatewayError) {
@@ -183,9 +189,9 @@ final class Filer: LogFollower {
             }
             guard var copier = work.copier else { return false }
             work.copier = nil
-            let isDone = try copier.step(&work.opener) { session in
-                try index.read { try RecordingIndex.row(session, $0) }
-            }
+            let isDone = try copier.step(
+                &work.opener, known: { session in try index.read { try RecordingIndex.row(session, $0) } },
+                isErased: { session in try index.read { try PendingErasures.isErased(session, $0) } })
             if isDone { try commit(copier) } else { work.copier = copier }
             return true
         }
@@ -235,6 +241,8 @@ final class Filer: LogFollower {
                     work.opener.forget(session)
                     work.copier?.erase(session)
                 }
+                // Also when the rest fails: what is only in memory goes first.
+                whenErased.withLock { $0 }?(sessions)
                 try KeyStore.destroy(Set(sessions), in: storage.open(KeyStore.path, create: false))
                 try removeRecordings(of: sessions)
                 try index.pool.write { db in for session in sessions { try RecordingIndex.erase(session, db) } }

@@ -57,9 +57,11 @@ struct SegmentCopier {
         leaf = reader.firstLeaf
     }
 
-    /// True when all is in recordings and synced. `known` is what the index says of a recording.
+    /// True when all is in recordings and synced. `known` is what the index says of a recording, `isErased` whether a session
+    /// was erased.
     mutating func step(
-        _ opener: inout RecordOpener, known: (RecordID) throws -> RecordingIndex.Row?
+        _ opener: inout RecordOpener, known: (RecordID) throws -> RecordingIndex.Row?,
+        isErased: (RecordID) throws -> Bool
     ) throws -> Bool {
         switch phase {
         case .reading:
@@ -72,7 +74,7 @@ struct SegmentCopier {
                 try add(record, &opener, known)
             }
         case .resolving:
-            try resolve(&opener)
+            try resolve(&opener, isErased)
             phase = .syncing(parts.keys.sorted())
         case .syncing(var rest):
             for session in rest.suffix(Self.stepFiles) { try finish(session) }
@@ -199,13 +201,15 @@ struct SegmentCopier {
     }
 
     /// Finds the keys of sessions that have only entries without content here.
-    private mutating func resolve(_ opener: inout RecordOpener) throws {
+    private mutating func resolve(_ opener: inout RecordOpener, _ isErased: (RecordID) throws -> Bool) throws {
         var waiting: [RecordID: [RecordingItem]] = [:]
         for (session, part) in parts { if case .waiting(let items) = part { waiting[session] = items } }
         guard !waiting.isEmpty else { return }
         let slots = try KeyStore.slots(of: Set(waiting.keys), in: storage.open(KeyStore.path, create: false))
         for (session, items) in waiting {
             guard let slot = slots[session] else {
+                // Its slot tells nothing any more, zeros or not.
+                guard try isErased(session) else { throw KeyStore.missing(session) }
                 parts[session] = .erased
                 continue
             }

@@ -38,7 +38,9 @@ extension AuditArchive {
                     || '-' || substr(h, 13, 4) || '-' || substr(h, 17, 4) || '-' || substr(h, 21)
                 GROUP BY connection
                 """)
-        while let row = try rows.next() { totals[row[0]] = UInt64(clamping: row[1] as Int64) }
+        while let row = try rows.next() {
+            if let connection: String = row.value(0) { totals[connection] = row.position(1) }
+        }
         return totals
     }
 
@@ -48,7 +50,8 @@ extension AuditArchive {
     ) throws {
         // They do not end in the order in which they began, so all are looked at.
         let rows = try Row.fetchCursor(
-            db, sql: "SELECT * FROM sessions WHERE connection = ? AND kind <> 'gateway' AND closed IS NOT NULL ORDER BY id",
+            db,
+            sql: "SELECT * FROM sessions WHERE connection = ? AND kind <> 'gateway' AND closed IS NOT NULL ORDER BY id",
             arguments: [connection])
         let oldest = rule.age.map { now.advanced(bySeconds: -$0).microseconds }
         var tooMany: [RetentionCandidate] = []
