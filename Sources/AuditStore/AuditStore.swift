@@ -83,11 +83,7 @@ package final class AuditStore: Sendable {
         }
         let recovered = try LogRecovery.run(storage)
         // Before anything is written: a log that is not the one signed must not grow.
-        ledger = try options.ledger.map { (ledger) throws(GatewayError) in
-            try LedgerKeeper(
-                LedgerStart.run(storage, ledger, log: recovered), storage: storage, options: ledger,
-                end: recovered.end, now: now)
-        }
+        ledger = try Self.openLedger(options.ledger, storage, recovered, now)
         let filer =
             options.keepsIndex
             ? try Filer.open(directory: directory, storage: storage, vaultKey: options.vaultKey, log: recovered)
@@ -113,7 +109,7 @@ package final class AuditStore: Sendable {
             if let ledger { try keep(ledger) }
             if let filer {
                 // A ledger that is not kept now still needs what it has not passed.
-                let isLedgerAside = ledger == nil && ((try? storage.list(SignerKey.folder)) ?? []).isEmpty == false
+                let isLedgerAside = ledger == nil && Self.isSigned(storage)
                 if !isLedgerAside {
                     filer.afterFiling { [weak self] () throws(StorageFailure) in try self?.retire() }
                 }
@@ -124,6 +120,20 @@ package final class AuditStore: Sendable {
             throw error
         }
         if !orphans.isEmpty { writer.requestSync() }
+    }
+
+    /// Nil where nothing is to be signed here; what was signed is checked all the same.
+    private static func openLedger(
+        _ options: LedgerOptions?, _ storage: any LogStorage, _ log: LogRecovery,
+        _ now: @escaping @Sendable () -> Timestamp
+    ) throws(GatewayError) -> LedgerKeeper? {
+        guard let options, options.signs || isSigned(storage) else { return nil }
+        let start = try LedgerStart.run(storage, options, log: log)
+        return options.signs ? try LedgerKeeper(start, storage: storage, options: options, end: log.end, now: now) : nil
+    }
+
+    private static func isSigned(_ storage: any LogStorage) -> Bool {
+        ((try? storage.list(SignerKey.folder)) ?? []).isEmpty == false
     }
 
     /// A ledger that cannot be kept stops the log: nothing is acknowledged that no checkpoint will cover.
@@ -201,6 +211,11 @@ package final class AuditStore: Sendable {
         writer.state.withLock { state in
             state.observers[token.number] = nil
         }
+    }
+
+    /// Sets who is told which sessions are erased, on the thread that erases, before it is done; may be told twice.
+    package func afterErasing(_ body: @escaping @Sendable ([RecordID]) -> Void) {
+        filer?.afterErasing(body)
     }
 
     /// Nil while all is well; else why nothing is recorded any more.

@@ -174,6 +174,35 @@ import Testing
         refuses(disk, eagerLedger(given: 2), saying: "is not signed by this log's key")
     }
 
+    /// A command on the folder, without the gateway: it appends to the log, and the gateway covers that. What was signed is
+    /// held against the log even so.
+    @Test func aStoreThatDoesNotSignChecksAndLeavesTheLedgerAsItIs() async throws {
+        let disk = try await ledgerDisk(entries: 5)
+        var options = eagerLedger()
+        options.signs = false
+        func files(_ disk: SimulatedStorage) -> [String: [UInt8]?] {
+            let paths = disk.paths.filter { $0.hasPrefix("ledger/") || $0.hasPrefix("signer/") }
+            return Dictionary(uniqueKeysWithValues: paths.map { ($0, disk.bytes(of: $0)) })
+        }
+        let before = files(disk)
+        let store = try openLedger(disk, options)
+        #expect(store.ledger == nil)
+        for _ in 0..<30 { try await store.durable(store.appendSystem(EntryDraft(.gatewayAlive))) }
+        store.close()
+        #expect(files(disk) == before)
+        let after = try await ledgerDisk(entries: 1, on: disk)
+        #expect(try checkPublished(on: after, by: verifierKey(on: after))?.size == 36)
+
+        let other = try await ledgerDisk(entries: 5)
+        try take("wal/", from: other, to: disk)
+        let error = #expect(throws: GatewayError.self) { try openLedger(disk, options) }
+        #expect(error?.code == .ledgerRefused)
+        // Nothing begins here either.
+        let fresh = SimulatedStorage()
+        try openLedger(fresh, options).close()
+        #expect(files(fresh).isEmpty)
+    }
+
     @Test func tilesBeyondTheSignedSizeAreWrittenAgain() async throws {
         let old = try await ledgerDisk(entries: 250)
         let new = try await ledgerDisk(entries: 30, on: old.copied())

@@ -17,6 +17,9 @@ package struct LedgerOptions: Sendable {
     package var publisher: any CheckpointPublisher = ImmediatePublisher()
     /// The full check, run once on a thread of its own after the start; what it throws stops the recording.
     package var check: (@Sendable (_ folder: LedgerFolder, _ head: TreeHead) throws -> Void)?
+    /// False for a process that cannot ask the witnesses: what was signed is checked, but nothing is signed or published;
+    /// the gateway covers its entries.
+    package var signs = true
     /// Set by `sallyport audit new-log` only: a tree may begin although there was one before.
     package var startsNewLog = false
 
