@@ -51,12 +51,12 @@ class Scene:
         return rotated + [path for path in [self.gateway.folder / name] if path.exists()]
 
     def lines(self, name="events.jsonl"):
-        """Every line of the files, none torn."""
+        """Every line of the files, none torn; the last one may be on its way."""
         found = []
         for path in self.files(name):
-            data = path.read_bytes()
-            assert not data or data.endswith(b"\n"), path
-            found += [json.loads(line) for line in data.splitlines()]
+            whole, _, rest = path.read_bytes().rpartition(b"\n")
+            assert not rest or path.name == name, path
+            found += [json.loads(line) for line in whole.splitlines()]
         return found
 
     def recorded(self):
@@ -102,7 +102,7 @@ def test_receiver_down_while_commands_run_and_log_segments_go(scene):
     wait_for(lambda: s.status()["errors"] >= 3, 30, "some attempts failed")
     status = s.status()
     assert status["state"] == "failing" and status["lag_entries"] > 500 and status["lag_seconds"] > 1, status
-    assert ("connect" in status["last_error"] or "no answer" in status["last_error"]) and status["delivered"] == 0
+    assert "refused" in status["last_error"] and status["delivered"] == 0
     assert s.gateway.is_ready(), "a sink that is down is no reason to refuse sessions"
     metrics = s.gateway.metrics()
     assert metrics['sallyport_sink_failing{sink="hook"}'] == 1
@@ -178,9 +178,8 @@ def test_kill_in_the_middle(scene):
     s.work(5)
     recorded = s.recorded()
     wait_for(lambda: recorded <= s.receiver.ids(), 90, "every entry arrives")
-    wait_for(lambda: s.status("siem")["lag_entries"] == 0, 20, "the file has everything")
+    wait_for(lambda: recorded <= {entry["id"] for entry in s.lines()}, 20, "the file has everything")
     in_file = [entry["id"] for entry in s.lines()]
-    assert recorded <= set(in_file)
     assert len(in_file) == len(set(in_file)), "no line twice"
     assert s.receiver.problems == []
 
@@ -193,7 +192,7 @@ def test_rotation_keeps_what_is_asked_for(scene):
         s.work(40)
         time.sleep(0.7)
     recorded = s.recorded()
-    wait_for(lambda: s.status("siem")["lag_entries"] == 0 == s.status("few")["lag_entries"], 20, "no lag")
+    wait_for(lambda: recorded <= {entry["id"] for entry in s.lines()}, 20, "every entry is in the file")
     files = s.files()
     assert len(files) > 3, files
     ids = [entry["id"] for entry in s.lines()]
@@ -203,7 +202,9 @@ def test_rotation_keeps_what_is_asked_for(scene):
     few = s.files("few.jsonl")
     assert len(few) == 3 and stat.S_IMODE(few[-1].stat().st_mode) == 0o600
     kept = [entry["id"] for entry in s.lines("few.jsonl")]
-    # The newest, without a gap; the two files may end at different entries.
+    # The newest, without a gap; the other file may have come less far.
+    wait_for(lambda: kept[-1] in {entry["id"] for entry in s.lines()}, 20, "both come as far")
+    ids = [entry["id"] for entry in s.lines()]
     assert len(kept) > 50 and kept[-1] in ids and ids[ids.index(kept[0]):][:len(kept)] == kept
 
 
@@ -369,8 +370,9 @@ def test_from_now_lines_and_a_file_that_cannot_be_written(scene):
     s.start()
     s.work(5)
     after = s.recorded() - before
-    wait_for(lambda: s.status("siem")["lag_entries"] == 0 == s.status("all")["lag_entries"], 20, "no lag")
-    assert before | after <= {entry["id"] for entry in s.lines("all.jsonl")}
+    both = before | after
+    wait_for(lambda: both <= {entry["id"] for entry in s.lines("all.jsonl")}, 20, "every entry is in the file")
+    wait_for(lambda: s.lines() and s.lines()[-1]["id"] == s.lines("all.jsonl")[-1]["id"], 20, "both come as far")
     new = {entry["id"] for entry in s.lines()}
     # What stopping and the export added between the two looks may be among them; what was there at the start is not.
     assert not (new & before) and len(after - new) <= 3

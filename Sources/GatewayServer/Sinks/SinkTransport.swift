@@ -38,6 +38,8 @@ package final class HTTPSinkTransport: SinkTransport {
         configuration.decompression = .disabled
         configuration.timeout = .init(connect: .seconds(min(self.seconds, 10)), read: .seconds(self.seconds))
         configuration.connectionPool = .init(idleTimeout: .seconds(30))
+        // A receiver that is not there is told as that at once; the sink itself tries again.
+        configuration.connectionPool.retryConnectionEstablishment = false
         if let authority {
             do {
                 var tls = NIOSSL.TLSConfiguration.makeClientConfiguration()
