@@ -114,6 +114,17 @@ package final class ApprovalDesk: Sendable {
         }
     }
 
+    /// Forgets all approvals of sessions that are over, whatever their state; nobody is told.
+    package func forget(sessions: Set<RecordID>) {
+        state.withLock { state in
+            for (id, approval) in state.approvals where sessions.contains(approval.request.session) {
+                if approval.state == .pending { state.pending -= 1 }
+                state.approvals[id] = nil
+                state.observers[id] = nil
+            }
+        }
+    }
+
     private func change(
         _ id: RecordID, _ body: (inout Approval) throws(ApprovalError) -> Void
     ) throws(ApprovalError) -> Approval {

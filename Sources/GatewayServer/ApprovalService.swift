@@ -22,6 +22,8 @@ package final class ApprovalService: Sendable {
         self.store = store
         self.digestKey = digestKey
         self.logger = logger
+        // An approval holds the text of its command.
+        store.afterErasing { [desk] in desk.forget(sessions: Set($0)) }
     }
 
     // MARK: - For sessions

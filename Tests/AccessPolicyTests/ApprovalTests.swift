@@ -184,6 +184,25 @@ private func failure(_ body: () throws(ApprovalError) -> Void) -> ApprovalError?
         #expect(desk.list().map(\.id) == [id(1)])
     }
 
+    /// Whatever state they are in: each holds its command's text.
+    @Test func approvalsOfErasedSessionsAreForgotten() throws {
+        let desk = ApprovalDesk(maxPending: 2)
+        for number in UInt64(1)...4 {
+            var asked = request()
+            if number == 4 { asked.session = RecordID(high: 0, low: 2) }
+            try desk.request(id: id(number), asked, now: start)
+            if number == 1 { try desk.deny(id(1), by: identity("ada"), now: start) }
+            if number == 2 { try desk.approve(id(2), by: identity("ada"), now: start) }
+        }
+        desk.forget(sessions: [RecordID(high: 0, low: 1)])
+        #expect(desk.list().map(\.id) == [id(4)])
+        #expect(desk.approval(id(3)) == nil)
+        // One of two is pending now.
+        try desk.request(id: id(5), request(), now: start)
+        #expect(
+            failure { () throws(ApprovalError) in try desk.request(id: id(6), request(), now: start) } == .tooMany(2))
+    }
+
     @Test func pendingRequestsAreBounded() throws {
         let desk = ApprovalDesk(maxPending: 2)
         try desk.request(id: id(1), request(), now: start)

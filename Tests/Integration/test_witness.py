@@ -144,6 +144,25 @@ def test_past_max_unwitnessed_no_session_begins(scene):
         s.work("after")
 
 
+def test_a_command_without_the_gateway_publishes_nothing(scene):
+    """It cannot ask the witnesses: what it appends is signed by the gateway, after them."""
+    s = scene("wit-e")
+    s.gateway.start()
+    s.work("marker", 3)
+    time.sleep(1.5)
+    note = s.cosigned()
+    s.gateway.stop()
+    kept = checkpoint(s.gateway)
+    state = (s.gateway.folder / "data" / "signer" / "state").read_bytes()
+    for _ in range(3):
+        s.gateway.cli("search", "marker").check()
+        time.sleep(0.8)
+    assert checkpoint(s.gateway) == kept
+    assert (s.gateway.folder / "data" / "signer" / "state").read_bytes() == state
+    s.gateway.start()
+    assert w.size(s.cosigned(least=w.size(kept) + 2)) > w.size(note)
+
+
 def start_refused(gateway):
     """Starts a gateway that must end by itself; what it said."""
     before = len(gateway.log_text())

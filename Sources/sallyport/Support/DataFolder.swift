@@ -36,6 +36,8 @@ enum DataFolder {
         do {
             var options = try StoreOptions(configuration, vault: vault ?? configuration.vaultKey.load())
             options.segmentSize = segmentSize
+            // They are asked before anything is published, which takes a gateway.
+            options.ledger?.signs = configuration.ledger.witnesses.isEmpty
             let store = try AuditStore.open(directory: configuration.data, options: options, now: Timestamp.wall)
             defer { store.close() }
             return try await body(store)
