@@ -45,6 +45,8 @@ package struct EntryType: RawRepresentable, Hashable, Sendable, CustomStringConv
     }
     /// The content of the session that it is about is destroyed for good.
     package static let erased = EntryType.admin("erased")
+    /// The data folder is being put under another vault key.
+    package static let keyRotated = EntryType.admin("key_rotated")
     /// A new log goes on where another was ended; names that one's last known checkpoint.
     package static let newLog = EntryType.admin("new_log")
 }

@@ -72,15 +72,16 @@ package final class AuditStore: Sendable {
         self.storage = storage
         self.options = options
         self.now = now
+        let isFree: Bool
         do throws(StorageFailure) {
             try storage.makeDirectory("")
-            guard try storage.lock() else { throw StorageFailure(call: "lock", path: "lock", number: 11) }
+            isFree = try storage.lock()
         } catch {
             throw GatewayError(
-                .storeBusy,
-                "The data folder \(directory) cannot be used: another gateway has it, or it cannot be written.",
+                .logFailed, "The data folder \(directory) cannot be used: \(error.call) failed; it must be writable.",
                 cause: error)
         }
+        guard isFree else { throw GatewayError.busy(storage, directory) }
         let recovered = try LogRecovery.run(storage)
         // Before anything is written: a log that is not the one signed must not grow.
         ledger = try Self.openLedger(options.ledger, storage, recovered, now)

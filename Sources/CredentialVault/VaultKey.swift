@@ -2,7 +2,7 @@ package import Crypto
 import GatewayCore
 
 /// The gateway's root key, 256 bits; nothing uses it but to derive keys for one purpose each.
-package struct VaultKey: Sendable {
+package struct VaultKey: Sendable, Equatable {
     package enum Purpose: Sendable, Hashable {
         /// Wraps the keys of recordings.
         case sessionKeyWrapping

@@ -223,28 +223,4 @@ import Testing
         try await store.erase([doomed], as: draft)
         #expect(told.withLock { $0 } == [doomed])
     }
-
-    @Test func keysAreWrappedAnewWithoutTouchingRecordings() async throws {
-        let folder = try Folder()
-        let store = try openStore(folder, segmentSize: 16 << 10)
-        let first = try session(store, canary: true)
-        try await store.durable(store.appendSystem(EntryDraft(.policyLoaded)))
-        try await eventually("the session is filed") { isFiled(folder, first) }
-        store.close()
-        let new = SymmetricKey(size: .bits256)
-        let storage = PosixStorage(root: folder.path)
-        #expect(try storage.lock())
-        #expect(throws: GatewayError.self) {
-            try KeyStore.rewrap(storage, from: SymmetricKey(size: .bits256), to: new)
-        }
-        let done = try KeyStore.rewrap(storage, from: vaultKey, to: new)
-        #expect(done.rewrapped == 2)
-        #expect(try KeyStore.rewrap(storage, from: vaultKey, to: new) == (0, 2))
-        storage.unlock()
-        let archive = try AuditArchive.open(directory: folder.path, vaultKey: new)
-        #expect(try archive.entries(of: first, from: 1, limit: 1).first?.content.count == 1)
-        #expect(throws: GatewayError.self) {
-            try AuditArchive.open(directory: folder.path, vaultKey: vaultKey).entries(of: first, from: 1, limit: 1)
-        }
-    }
 }

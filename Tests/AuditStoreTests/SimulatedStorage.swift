@@ -40,6 +40,10 @@ final class SimulatedStorage: LogStorage {
         var isDead = false
         var isLocked = false
         var free: UInt64?
+        /// Files without a name any more: their blocks are free, but hold what was in them.
+        var freed: [Inode] = []
+        /// Bytes that all files may have together; more is a full disk.
+        var capacity: Int?
     }
 
     let state: Mutex<State>
@@ -87,6 +91,17 @@ final class SimulatedStorage: LogStorage {
             return fault.number
         }
         if let number { throw StorageFailure(call: call.rawValue, path: path, number: number) }
+    }
+
+    /// Whether a file may grow to `length`.
+    fileprivate func requireRoom(_ inode: Inode, _ length: Int, _ path: String) throws(StorageFailure) {
+        let isFull = state.withLock { state in
+            guard let capacity = state.capacity else { return false }
+            let used = state.names.values.reduce(0) { sum, file in sum + file.state.withLock { $0.current.count } }
+            let more = length - inode.state.withLock { $0.current.count }
+            return more > 0 && used + more > capacity
+        }
+        if isFull { throw StorageFailure(call: "write", path: path, number: 28) }
     }
 
     /// The disk after a power loss. With `keep`, each unsynced sector of 512 bytes survives when it says so.
@@ -183,6 +198,7 @@ final class SimulatedStorage: LogStorage {
                     uniqueKeysWithValues: state.names.map { (Self.moved($0.key, path, other), $0.value) })
                 state.moves[other] = path
             } else {
+                if let replaced = state.names[other] { state.freed.append(replaced) }
                 state.names[other] = state.names.removeValue(forKey: path)
             }
         }
@@ -191,7 +207,10 @@ final class SimulatedStorage: LogStorage {
     func remove(_ path: String) throws(StorageFailure) {
         try change(.remove, path)
         let number: Int32? = state.withLock { state -> Int32? in
-            if state.names.removeValue(forKey: path) != nil { return nil }
+            if let removed = state.names.removeValue(forKey: path) {
+                state.freed.append(removed)
+                return nil
+            }
             guard state.folders.contains(path) else { return 2 }
             if (Array(state.names.keys) + state.folders).contains(where: { $0.hasPrefix(path + "/") }) { return 39 }
             state.folders.remove(path)
@@ -217,7 +236,13 @@ final class SimulatedStorage: LogStorage {
         }
     }
 
-    func freeBytes() -> UInt64? { state.withLock { $0.free } }
+    func freeBytes() -> UInt64? {
+        state.withLock { state in
+            guard let capacity = state.capacity else { return state.free }
+            let used = state.names.values.reduce(0) { sum, file in sum + file.state.withLock { $0.current.count } }
+            return UInt64(max(0, capacity - used))
+        }
+    }
 
     func lock() throws(StorageFailure) -> Bool {
         state.withLock { state in
@@ -244,6 +269,7 @@ final class SimulatedFile: LogFile {
 
     func preallocate(_ length: UInt64) throws(StorageFailure) {
         try storage.change(.preallocate, path)
+        try storage.requireRoom(inode, Int(length), path)
         inode.state.withLock { file in
             if file.current.count < Int(length) {
                 file.current += [UInt8](repeating: 0, count: Int(length) - file.current.count)
@@ -253,6 +279,7 @@ final class SimulatedFile: LogFile {
 
     func write(_ bytes: UnsafeRawBufferPointer, at offset: UInt64) throws(StorageFailure) {
         try storage.change(.write, path)
+        try storage.requireRoom(inode, Int(offset) + bytes.count, path)
         inode.state.withLock { file in
             let end = Int(offset) + bytes.count
             if file.current.count < end { file.current += [UInt8](repeating: 0, count: end - file.current.count) }

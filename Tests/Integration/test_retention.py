@@ -267,3 +267,38 @@ def test_an_erasure_without_an_entry_is_a_loss(filed):
     test_verify.give_tree(data)
     done = filed.product("--config", config)
     assert done.code == 1 and session in done.error_text + done.text
+
+
+def test_the_vault_key_is_changed_without_touching_recordings(filed, scratch):
+    data = filed.copy("rewrap")
+    settings = {**filed.gateway.settings, "data": str(data), **filed.vault}
+    old = filed.gateway.folder / "vault.key"
+    new = data.parent / "new.key"
+    config = filed.config(data)
+
+    def cli(*arguments, at=config):
+        binary = harness.unprivileged_binary(scratch)
+        return harness.run(binary, "audit", arguments[0], "--config", at, *arguments[1:], timeout=120, cwd=data.parent,
+                           **harness.as_unprivileged())
+
+    before = {p: p.read_bytes() for p in (data / "recordings").rglob("*.rec")}
+    keys = (data / "keys" / "keys.log").read_bytes()
+    assert cli("rewrap").code == 2
+    assert cli("rewrap", "--new-key", old).code == 1
+    done = json.loads(cli("rewrap", "--new-key", new, "--json").check().text)
+    assert done["rewrapped"] > 5 and done["signers"] == 1 and done["kept"] == 0
+    assert new.stat().st_mode & 0o777 == 0o600
+    assert {p: p.read_bytes() for p in before} == before
+    for path in (p for p in data.rglob("*") if p.is_file()):
+        whole = path.read_bytes()
+        assert not any(keys[n + 16:n + 76] in whole for n in range(0, len(keys), 80) if any(keys[n:n + 80])), path
+    # Again, with the old key still configured.
+    assert json.loads(cli("rewrap", "--new-key", new, "--json").check().text)["rewrapped"] == 0
+    assert "vault key" in cli("export", "--json").error_text
+    changed = data.parent / "new.yaml"
+    changed.write_text(harness.to_yaml({**settings, "vault": {"key": {"file": str(new)}}}))
+    changed.chmod(0o644)
+    assert cli("verify", at=changed).code == 0
+    told = [json.loads(line) for line in cli("export", "--json", at=changed).check().text.splitlines()]
+    assert sum(e["type"] == "admin.key_rotated" for e in told) == 1
+    assert verifier.Key(cli("key", at=changed).check().text).text == filed.key.text

@@ -25,12 +25,7 @@ package struct IndexRebuild {
             guard try storage.list("").contains("wal") else {
                 throw GatewayError(.notFound, "\(directory) holds no record; check `data:` in the configuration.")
             }
-            guard try storage.lock() else {
-                throw GatewayError(
-                    .storeBusy,
-                    "A gateway runs on \(directory); stop it first. A gateway makes an index that it cannot read again by itself, at its start."
-                )
-            }
+            guard try storage.lock() else { throw GatewayError.busy(storage, directory) }
             defer { storage.unlock() }
             let log = try LogRecovery.run(storage)
             try storage.makeDirectory(SearchIndex.rebuildFolder)

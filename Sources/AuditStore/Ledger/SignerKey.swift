@@ -41,38 +41,61 @@ enum SignerKey {
         let key = Curve25519.Signing.PrivateKey()
         let origin = LogOrigin.make(name: options.name ?? LedgerOptions.standardName, key: key.publicKey)
         let signer = try signer(origin, key)
-        let header = Array("\(title)\n\(signer.verifierKey.text)\n".utf8)
+        return (signer, try seal(signer.verifierKey, key, options.sealingKey))
+    }
+
+    /// The file under another sealing key; nil when that one opens it already. Errors: `wrong_vault_key` when neither does.
+    static func reseal(
+        _ bytes: [UInt8], from old: SymmetricKey, to new: SymmetricKey
+    ) throws(GatewayError) -> [UInt8]? {
+        if (try? unseal(bytes, new)) != nil { return nil }
+        let (stated, key) = try unseal(bytes, old)
+        return try seal(stated, key, new)
+    }
+
+    private static func seal(
+        _ verifier: NoteVerifierKey, _ key: Curve25519.Signing.PrivateKey, _ sealingKey: SymmetricKey
+    ) throws(GatewayError) -> [UInt8] {
+        let header = Array("\(title)\n\(verifier.text)\n".utf8)
         do {
-            let sealed = try AES.GCM.seal(key.rawRepresentation, using: options.sealingKey, authenticating: header)
+            let sealed = try AES.GCM.seal(key.rawRepresentation, using: sealingKey, authenticating: header)
             guard let combined = sealed.combined, combined.count == sealedLength else {
                 throw CryptoKitError.incorrectKeySize
             }
-            return (signer, header + combined)
+            return header + combined
         } catch {
             throw GatewayError(.ledgerFailed, "The ledger's signing key could not be sealed.", cause: error)
         }
     }
 
     private static func open(_ bytes: [UInt8], _ sealingKey: SymmetricKey) throws(GatewayError) -> NoteSigner {
+        let (stated, key) = try unseal(bytes, sealingKey)
+        let signer = try signer(stated.name, key)
+        guard signer.verifierKey == stated else { throw .ledgerDamage(path, "it holds another key than it says") }
+        return signer
+    }
+
+    /// What the file says that it is, and the key in it.
+    private static func unseal(
+        _ bytes: [UInt8], _ sealingKey: SymmetricKey
+    ) throws(GatewayError) -> (stated: NoteVerifierKey, key: Curve25519.Signing.PrivateKey) {
         guard bytes.count > sealedLength else { throw .ledgerDamage(path, "too short") }
         let header = Array(bytes.dropLast(sealedLength))
         let lines = header.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
         guard lines.count == 3, lines[2].isEmpty, lines[0].elementsEqual(title.utf8),
             let text = String(validating: lines[1], as: UTF8.self), let stated = try? NoteVerifierKey(text)
         else { throw .ledgerDamage(path, "not a key of this version") }
-        let key: Curve25519.Signing.PrivateKey
         do {
             let box = try AES.GCM.SealedBox(combined: bytes.suffix(sealedLength))
-            key = try .init(rawRepresentation: AES.GCM.open(box, using: sealingKey, authenticating: header))
+            return (
+                stated, try .init(rawRepresentation: AES.GCM.open(box, using: sealingKey, authenticating: header))
+            )
         } catch {
             throw GatewayError(
                 .wrongVaultKey,
                 "The vault key does not open the ledger's signing key \(path); use the key that the data was written with.",
                 cause: error)
         }
-        let signer = try signer(stated.name, key)
-        guard signer.verifierKey == stated else { throw .ledgerDamage(path, "it holds another key than it says") }
-        return signer
     }
 
     private static func signer(_ origin: String, _ key: Curve25519.Signing.PrivateKey) throws(GatewayError)

@@ -20,6 +20,8 @@ struct LogRecovery {
         do throws(StorageFailure) {
             for folder in ["", "wal", "recordings", "keys"] { try storage.makeDirectory(folder) }
             try storage.syncDirectory("")
+            // Before any key is read.
+            try KeyRotation.finish(storage)
             if var keys = try RecoveredKeys(storage) {
                 result = try recoverSegments(storage, &keys)
             } else {

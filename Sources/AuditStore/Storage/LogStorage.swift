@@ -1,3 +1,5 @@
+import GatewayCore
+
 /// A storage call that failed; the store never repeats it on the same file.
 package struct StorageFailure: Error, Sendable, CustomStringConvertible {
     package var call: String
@@ -48,6 +50,24 @@ package protocol LogStorage: Sendable {
     /// Takes the folder's exclusive lock, held until the storage goes; false when another process has it.
     func lock() throws(StorageFailure) -> Bool
     func unlock()
+    /// The process that has the lock; nil when that is not known.
+    func lockHolder() -> Int32?
+}
+
+extension LogStorage {
+    package func lockHolder() -> Int32? { nil }
+}
+
+extension GatewayError {
+    /// The folder is locked by another process.
+    static func busy(_ storage: any LogStorage, _ folder: String? = nil) -> GatewayError {
+        let place = folder.map { "The data folder \($0)" } ?? "The data folder"
+        let who = storage.lockHolder().map { "process \($0)" } ?? "another process"
+        return GatewayError(
+            .storeBusy,
+            "\(place) is in use by \(who), a gateway or a sallyport command: stop it first (kill -TERM ends a gateway politely), or use its API."
+        )
+    }
 }
 
 extension LogFile {

@@ -87,8 +87,23 @@ package final class PosixStorage: LogStorage {
             if number == EWOULDBLOCK { return false }
             throw StorageFailure(call: "flock", path: "lock", number: number)
         }
+        // Only for the message to others, so a disk that is full does not matter.
+        let holder = Array("\(getpid())\n".utf8)
+        if ftruncate(descriptor, 0) == 0 { _ = pwrite(descriptor, holder, holder.count, 0) }
         lockDescriptor.withLock { $0 = descriptor }
         return true
+    }
+
+    package func lockHolder() -> Int32? {
+        let descriptor = Glibc.open(full("lock"), O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
+        guard descriptor >= 0 else { return nil }
+        defer { close(descriptor) }
+        var bytes = [UInt8](repeating: 0, count: 16)
+        let count = Glibc.read(descriptor, &bytes, bytes.count)
+        guard count > 0 else { return nil }
+        let line = bytes[..<count].prefix { $0 != UInt8(ascii: "\n") }
+        guard let number = Int32(String(decoding: line, as: UTF8.self)), number > 0 else { return nil }
+        return number
     }
 
     package func unlock() {

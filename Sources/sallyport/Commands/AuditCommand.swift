@@ -10,7 +10,7 @@ struct Audit: AsyncParsableCommand {
         abstract: "Work on the whole record.",
         subcommands: [
             Export.self, Verify.self, Inclusion.self, Consistency.self, Reindex.self, Erase.self, Retention.self,
-            Key.self, StartNewLog.self,
+            Rewrap.self, Key.self, StartNewLog.self,
         ])
 
     struct Export: AsyncParsableCommand {
