@@ -45,6 +45,9 @@ package struct EntryType: RawRepresentable, Hashable, Sendable, CustomStringConv
     }
     /// The content of the session that it is about is destroyed for good.
     package static let erased = EntryType.admin("erased")
+    /// The log's disk has little room; no new session begins.
+    package static let diskLow = EntryType.admin("disk_low")
+    package static let diskRecovered = EntryType.admin("disk_recovered")
     /// The data folder is being put under another vault key.
     package static let keyRotated = EntryType.admin("key_rotated")
     /// A new log goes on where another was ended; names that one's last known checkpoint.

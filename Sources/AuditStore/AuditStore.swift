@@ -11,6 +11,8 @@ package struct StoreOptions: Sendable {
     package var segmentSize: Int
     /// Free bytes under which no new session is admitted.
     package var watermark: UInt64
+    /// Bytes set aside for closing open sessions on a full disk; 0 for none.
+    package var reserve: UInt64 = 0
     /// Whether a search index is kept.
     package var keepsIndex: Bool
     /// How the ledger is kept; nil for a log without one.
@@ -37,6 +39,7 @@ package struct ObserverToken: Sendable {
 package final class AuditStore: Sendable {
     let writer: LogWriter
     private let storage: any LogStorage
+    let disk: DiskWatch
     private let options: StoreOptions
     private let now: @Sendable () -> Timestamp
     private let gateway: Mutex<SessionRecorder>
@@ -82,9 +85,12 @@ package final class AuditStore: Sendable {
                 cause: error)
         }
         guard isFree else { throw GatewayError.busy(storage, directory) }
-        let recovered = try LogRecovery.run(storage)
+        disk = DiskWatch(storage, watermark: options.watermark, reserve: options.reserve)
+        // Log and ledger may use the reserve; recordings and index can wait for room.
+        let reserved = ReservedStorage(base: storage, reserve: disk.reserve)
+        let recovered = try LogRecovery.run(reserved)
         // Before anything is written: a log that is not the one signed must not grow.
-        ledger = try Self.openLedger(options.ledger, storage, recovered, now)
+        ledger = try Self.openLedger(options.ledger, reserved, recovered, now)
         let filer =
             options.keepsIndex
             ? try Filer.open(directory: directory, storage: storage, vaultKey: options.vaultKey, log: recovered)
@@ -92,9 +98,10 @@ package final class AuditStore: Sendable {
         retired = Mutex(recovered.firstSegment - 1)
         let orphans = try filer?.index.openSessions() ?? []
         do throws(StorageFailure) {
-            let keys = try storage.open(KeyStore.path, create: false)
+            let keys = try reserved.open(KeyStore.path, create: false)
             writer = try LogWriter(
-                storage: storage, segmentSize: UInt64(max(options.segmentSize, 4096)), after: recovered, keyFile: keys)
+                storage: reserved, aside: storage, segmentSize: UInt64(max(options.segmentSize, 4096)),
+                minimumFree: options.watermark, after: recovered, keyFile: keys)
         } catch {
             throw GatewayError(
                 error.isDiskFull ? .diskFull : .logFailed, "The audit log could not be started: \(error.call) failed.",
@@ -114,6 +121,7 @@ package final class AuditStore: Sendable {
                 if !isLedgerAside {
                     filer.afterFiling { [weak self] () throws(StorageFailure) in try self?.retire() }
                 }
+                filer.waitWhile { [disk] in disk.isSaving }
                 try follow(filer)
             }
         } catch {
@@ -228,10 +236,11 @@ package final class AuditStore: Sendable {
     package var admissionProblem: GatewayError? {
         if let problem = writer.state.withLock({ $0.failure ?? $0.spareProblem }) { return problem }
         if let problem = ledger?.admissionProblem ?? check.problem { return problem }
-        guard let free = storage.freeBytes(), free < options.watermark else { return nil }
+        guard let free = storage.freeBytes(), free < options.watermark || disk.state != .ample else { return nil }
+        // Some room more is needed to begin again than to go on.
         return GatewayError(
             .diskFull,
-            "No new session: \(free >> 20) MiB are free on the audit log's disk, \(options.watermark >> 20) MiB are needed."
+            "No new session: \(free >> 20) MiB are free on the audit log's disk, \((options.watermark + options.watermark / 2) >> 20) MiB are needed."
         )
     }
 

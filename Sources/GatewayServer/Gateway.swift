@@ -36,6 +36,7 @@ package final class Gateway: Sendable {
     private let fetcher: HTTPDocumentFetcher
     private let catalogues: CatalogueService
     private let retention: RetentionService
+    private let disk: DiskService
     private let services: GatewayServices
     private let loops: [ObjectIdentifier: LoopLedger]
     private let state = Mutex(State())
@@ -75,6 +76,7 @@ package final class Gateway: Sendable {
         sessions = SessionRegistry()
         retention = RetentionService(
             store: store, rules: RetentionRule.all(configuration), metrics: metrics, logger: logger)
+        disk = DiskService(store: store, sessions: sessions, logger: logger)
         tickets = TicketStore()
         var analysis = SQLAnalyzer.Configuration()
         analysis.limits = configuration.analysisLimits
@@ -159,6 +161,7 @@ package final class Gateway: Sendable {
         try startCheck()
         retention.start()
         sinks?.start()
+        disk.start()
         if let endpoint = configuration.listen.postgres { try await listenPostgres(endpoint) }
         let approvals = self.approvals
         let ticker = group.next().scheduleRepeatedTask(initialDelay: .seconds(1), delay: .seconds(1)) { _ in
@@ -236,6 +239,7 @@ package final class Gateway: Sendable {
         ticker?.cancel()
         for listener in listeners { try? await listener.close().get() }
         await retention.stop()
+        await disk.stop()
         sessions.endAll(.shutdown, SessionRegistry.shutdown)
         await sessions.waitUntilEmpty(seconds: 6)
         catalogues.closeAll()

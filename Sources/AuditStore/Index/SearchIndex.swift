@@ -127,11 +127,15 @@ package final class SearchIndex: Sendable {
     }
 
     static func failure(_ error: any Error) -> GatewayError {
-        (error as? GatewayError)
-            ?? GatewayError(
-                .indexFailed,
-                "The search index failed; stop the gateway, make the index again with: sallyport audit reindex, and start it.",
-                cause: error)
+        if let error = error as? GatewayError { return error }
+        if (error as? DatabaseError)?.resultCode == .SQLITE_FULL {
+            return GatewayError(
+                .indexFull, "The disk has no room for the search index; it goes on when there is some.", cause: error)
+        }
+        return GatewayError(
+            .indexFailed,
+            "The search index failed; stop the gateway, make the index again with: sallyport audit reindex, and start it.",
+            cause: error)
     }
 
     // MARK: Writing

@@ -33,6 +33,8 @@ extension GatewayError.Code {
     /// What is stored is not what was written.
     package static let logCorrupt = GatewayError.Code("log_corrupt")
     /// Another process has the data folder.
+    /// The disk has no room for the search index.
+    package static let indexFull = GatewayError.Code("index_full")
     package static let storeBusy = GatewayError.Code("store_busy")
     /// A record that cannot be stored: too much content.
     package static let recordTooLarge = GatewayError.Code("record_too_large")

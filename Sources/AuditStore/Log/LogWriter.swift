@@ -65,6 +65,9 @@ final class LogWriter: Sendable {
     private let files: Mutex<Files>
     private let spare: Mutex<Spare>
     private let storage: any LogStorage
+    /// For the next segment, which may be made later: it does not use the reserve.
+    private let aside: any LogStorage
+    private let minimumFree: UInt64
     private let segmentSize: UInt64
     private let wake = DispatchSemaphore(value: 0)
     private let ended = DispatchSemaphore(value: 0)
@@ -72,9 +75,11 @@ final class LogWriter: Sendable {
     private let preparation = DispatchGroup()
 
     init(
-        storage: any LogStorage, segmentSize: UInt64, after recovered: LogRecovery, keyFile: any LogFile
+        storage: any LogStorage, aside: any LogStorage, segmentSize: UInt64, minimumFree: UInt64, after recovered: LogRecovery, keyFile: any LogFile
     ) throws(StorageFailure) {
         self.storage = storage
+        self.aside = aside
+        self.minimumFree = minimumFree
         self.segmentSize = segmentSize
         let (number, position) = (recovered.nextSegment, recovered.end)
         let first = try Self.create(number, size: segmentSize, in: storage)
@@ -394,8 +399,10 @@ final class LogWriter: Sendable {
         guard state.withLock({ $0.failure == nil && !$0.isClosing }) else { return }
         let problem: GatewayError? = spare.withLock { spare in
             guard spare.file == nil else { return nil }
+            // What little there is belongs to closing; the log's own need comes first.
+            if let free = aside.freeBytes(), free < segmentSize + minimumFree / 2 { return nil }
             do throws(StorageFailure) {
-                spare.file = try Self.create(spare.number + 1, size: segmentSize, in: storage)
+                spare.file = try Self.create(spare.number + 1, size: segmentSize, in: aside)
                 spare.number += 1
                 return nil
             } catch {

@@ -10,6 +10,8 @@ import Synchronization
 final class Filer: LogFollower {
     /// How often the filer looks for something new.
     private static let interval = DispatchTimeInterval.milliseconds(50)
+    /// The same while the disk is full.
+    private static let fullInterval = DispatchTimeInterval.seconds(2)
     private static let recordsPerTransaction = 4000
 
     /// What one thread at a time works with: the filer's own, or one that erases.
@@ -29,6 +31,8 @@ final class Filer: LogFollower {
     private let wake = DispatchSemaphore(value: 0)
     private let ended = DispatchSemaphore(value: 0)
     private let problem = Mutex<GatewayError?>(nil)
+    /// Tells that room must be kept for others.
+    private let isSaving: Mutex<(@Sendable () -> Bool)?> = Mutex(nil)
     /// Called after a segment was filed, on the filer's thread.
     private let whenFiled: Mutex<(@Sendable () throws(StorageFailure) -> Void)?> = Mutex(nil)
     private let whenErased: Mutex<(@Sendable ([RecordID]) -> Void)?> = Mutex(nil)
@@ -89,6 +93,11 @@ final class Filer: LogFollower {
         whenErased.withLock { $0 = body }
     }
 
+    /// Sets what tells that room must be kept for others: nothing is copied meanwhile.
+    func waitWhile(_ isSaving: @escaping @Sendable () -> Bool) {
+        self.isSaving.withLock { $0 = isSaving }
+    }
+
     func start() throws(GatewayError) {
         try Thread.start("filer") { self.run() }
     }
@@ -97,18 +106,32 @@ final class Filer: LogFollower {
         // On Linux this is the calling thread's own; sessions come first.
         setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, 10)
         var hasMore = false
-        while failure == nil, !isClosing.load(ordering: .acquiring) {
-            if !hasMore { _ = wake.wait(timeout: .now() + Self.interval) }
+        while !isClosing.load(ordering: .acquiring) {
+            if !hasMore { _ = wake.wait(timeout: .now() + (failure == nil ? Self.interval : Self.fullInterval)) }
             do {
                 try catchUp(to: target.load(ordering: .acquiring))
                 // In small steps between, so that what is new can be found soon whatever there is to copy.
-                hasMore = try copySome()
+                hasMore = try !isSaving.withLock { $0?() ?? false } && copySome()
                 try whenFiled.withLock { $0 }?()
+                problem.withLock { $0 = nil }
             } catch {
                 problem.withLock { $0 = Self.explain(error) }
+                guard Self.mayPass(error) else { break }
+                // As after a crash: each recording is cut to where the index says that it ends, and written again.
+                work.withLock { $0.copier = nil }
+                hasMore = false
             }
         }
         ended.signal()
+    }
+
+    /// A full disk may have room again. Not after a sync that failed: what it left unwritten nobody knows.
+    private static func mayPass(_ error: any Error) -> Bool {
+        if let failure = error as? StorageFailure {
+            return failure.isDiskFull && !["sync", "fdatasync", "fsync", "syncDirectory"].contains(failure.call)
+        }
+        let under = (error as? GatewayError).map { $0.code == .indexFull } ?? false
+        return under || (error as? DatabaseError)?.resultCode == .SQLITE_FULL
     }
 
     private static func explain(_ error: any Error) -> GatewayError {

@@ -23,6 +23,8 @@ package protocol LogFile: AnyObject, Sendable {
     func size() throws(StorageFailure) -> UInt64
     /// Makes room for `length` bytes in a new file, which read as zeros; may take a while.
     func preallocate(_ length: UInt64) throws(StorageFailure)
+    /// Takes room for `length` bytes that nobody will write.
+    func reserve(_ length: UInt64) throws(StorageFailure)
     /// Writes all of `bytes` or throws.
     func write(_ bytes: UnsafeRawBufferPointer, at offset: UInt64) throws(StorageFailure)
     /// Makes content and length durable (fdatasync).
@@ -71,6 +73,8 @@ extension GatewayError {
 }
 
 extension LogFile {
+    package func reserve(_ length: UInt64) throws(StorageFailure) { try preallocate(length) }
+
     package func write(_ bytes: [UInt8], at offset: UInt64) throws(StorageFailure) {
         try bytes.withUnsafeBytes { bytes in
             Result { () throws(StorageFailure) in try write(bytes, at: offset) }

@@ -153,6 +153,11 @@ final class PosixFile: LogFile {
         }
     }
 
+    func reserve(_ length: UInt64) throws(StorageFailure) {
+        let number = posix_fallocate(descriptor, 0, off_t(clamping: length))
+        guard number == 0 else { throw failure("posix_fallocate", number) }
+    }
+
     func write(_ bytes: UnsafeRawBufferPointer, at offset: UInt64) throws(StorageFailure) {
         var done = 0
         while done < bytes.count {

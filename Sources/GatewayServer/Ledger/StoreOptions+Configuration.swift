@@ -18,6 +18,8 @@ extension StoreOptions {
             ledger.givenKey = key
         }
         self.init(vaultKey: vault.derive(.sessionKeyWrapping), ledger: ledger)
+        // Three segments: one to go on in, one for a start on the full disk, one for the tree and the index.
+        reserve = 96 << 20
     }
 
     private static func signingKey(_ secret: Secret) -> Curve25519.Signing.PrivateKey? {

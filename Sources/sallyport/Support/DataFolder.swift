@@ -38,6 +38,8 @@ enum DataFolder {
             options.segmentSize = segmentSize
             // They are asked before anything is published, which takes a gateway.
             options.ledger?.signs = configuration.ledger.witnesses.isEmpty
+            // What the gateway set aside may be used here, but is the gateway's to make.
+            options.reserve = 0
             let store = try AuditStore.open(directory: configuration.data, options: options, now: Timestamp.wall)
             defer { store.close() }
             return try await body(store)
