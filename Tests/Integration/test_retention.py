@@ -4,7 +4,9 @@ sessions as in any other."""
 
 import base64
 import contextlib
+import csv
 import hashlib
+import io
 import json
 import os
 import random
@@ -302,3 +304,39 @@ def test_the_vault_key_is_changed_without_touching_recordings(filed, scratch):
     told = [json.loads(line) for line in cli("export", "--json", at=changed).check().text.splitlines()]
     assert sum(e["type"] == "admin.key_rotated" for e in told) == 1
     assert verifier.Key(cli("key", at=changed).check().text).text == filed.key.text
+
+
+def test_queries_with_their_rows_as_csv(shop15, scratch):
+    gateway = harness.Gateway(scratch, [harness.connection("orders", shop15)], name="csv").start()
+    try:
+        long = "SELECT n, repeat('x', 1000) FROM generate_series(1, 9000) n"
+        gateway.endpoint("orders", "ada").psql(
+            "-q", input=f"SELECT 1 AS one, NULL AS two, '' AS three, E'a,\"b\\nc' AS four;\n{long};\nSELECT '=1+1' AS f;\nSELECT 1/0;\n")
+        session = newest(gateway, "ada")
+        done = gateway.cli("audit", "export", "--session", session, "--csv").check()
+        assert done.text.count("\r\n") >= 9000 and done.text.endswith("\r\n")
+        records = list(csv.DictReader(io.StringIO(done.text, newline="")))
+        assert len({len(r) for r in records}) == 1 and None not in records[0]
+        said = [r for r in records if r["record"] == "command"]
+        assert [r["outcome"].split()[0] for r in said] == ["success", "success", "success", "error"]
+        assert said[3]["outcome"] == "error 22012" and said[1]["command"].startswith("SELECT n, repeat") and said[1]["rows"] == "9000"
+        first = [r for r in records if r["exchange"] == said[0]["exchange"]]
+        assert [first[1][f"value{n}"] for n in range(1, 5)] == ["one", "two", "three", "four"]
+        assert [first[2][f"value{n}"] for n in range(1, 5)] == ["1", "", "", 'a,"b\nc']
+        # NULL and an empty text are told apart.
+        assert ',1,,"","a,""b' in done.text
+        # All of a large answer, in order.
+        rows = [r for r in records if r["exchange"] == said[1]["exchange"] and r["record"] == "row"]
+        assert [r["value1"] for r in rows] == [str(n) for n in range(1, 9001)] and rows[-1]["row"] == "9000"
+        assert "\r\nrow" in done.text and ",=1+1," in done.text
+        safe = gateway.cli("audit", "export", "--session", session, "--csv", "--spreadsheet-safe").check().text
+        assert ",'=1+1," in safe and ",=1+1" not in safe
+        refused = gateway.cli("audit", "export", "--session", session, "--asciicast")
+        assert refused.code == 1 and "has no terminal" in refused.error_text and not refused.out
+        assert gateway.cli("audit", "export", "--csv").code == 2
+        assert gateway.cli("audit", "export", "--session", session, "--csv", "--json").code == 2
+        assert gateway.cli("audit", "export", "--session", session, "--spreadsheet-safe").code == 2
+        views = [e for e in gateway.export() if e["type"] == "record.viewed" and e["details"]["view"] == "export"]
+        assert len([e for e in views if e.get("subject_session") == session]) >= 3
+    finally:
+        gateway.stop()

@@ -26,13 +26,14 @@ package enum Timeline {
     }
 
     /// Recorded answer bytes shown of one exchange, and of one page.
-    static let answerLimit = 4 << 20
+    package static let answerLimit = 4 << 20
     static let pageLimit = 16 << 20
     private static let batch = 500
 
     /// At most `limit` exchanges, in order, and where the next page begins.
     package static func read(
-        _ trail: some Trail, session: RecordID, kind: String, from cursor: Cursor, limit: Int
+        _ trail: some Trail, session: RecordID, kind: String, from cursor: Cursor, limit: Int,
+        answerLimit: Int = Timeline.answerLimit
     ) async throws -> (exchanges: [ExchangeView], next: Cursor?) {
         var builder = ExchangeBuilder(first: cursor.exchange, limit: limit)
         var sequence = cursor.sequence
@@ -47,23 +48,23 @@ package enum Timeline {
             if entries.count < batch { break }
         }
         var exchanges = builder.exchanges
-        var left = pageLimit
+        var left = max(pageLimit, answerLimit)
         for index in exchanges.indices {
             let columns = builder.columns[exchanges[index].exchange] ?? []
-            try await addBytes(to: &exchanges[index], trail, session, kind, columns, left: &left)
+            try await addBytes(to: &exchanges[index], trail, session, kind, columns, left: &left, most: answerLimit)
         }
         return (exchanges, builder.next)
     }
 
     private static func addBytes(
         to exchange: inout ExchangeView, _ trail: some Trail, _ session: RecordID, _ kind: String, _ columns: [UInt8],
-        left: inout Int
+        left: inout Int, most: Int
     ) async throws {
         guard left > 0 else {
             exchange.answer = AnswerView(isTruncated: true)
             return
         }
-        let limit = min(left, answerLimit)
+        let limit = min(left, most)
         let (answer, isWhole) = try await trail.chunks(of: session, exchange: exchange.exchange, .answer, limit: limit)
         left -= answer.count
         if !answer.isEmpty {

@@ -15,9 +15,9 @@ struct Audit: AsyncParsableCommand {
 
     struct Export: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Write the record, content included, as JSON lines: one entry a line, session by session.",
+            abstract: "Write the record, content included: as JSON lines, one entry a line; a session's commands with their rows as CSV; a terminal's session as asciicast.",
             discussion:
-                "Reads the data folder, also while the gateway runs. Whoever can do that can read everything recorded. The export is itself recorded first: by the running gateway's API, else in the folder. --json is the only form there is."
+                "Reads the data folder, also while the gateway runs. Whoever can do that can read everything recorded. The export is itself recorded first: by the running gateway's API, else in the folder."
         )
 
         @OptionGroup var source: SourceOptions
@@ -27,10 +27,20 @@ struct Audit: AsyncParsableCommand {
                 "Write the session's evidence bundle to this file instead: a tar that anyone can verify offline.",
                 valueName: "file")) var bundle: String?
 
+        @Flag(help: "Write the session's commands with their rows as comma-separated values (RFC 4180).") var csv = false
+        @Flag(help: "With --csv: disarm what a spreadsheet would run as a formula, by an apostrophe before it.")
+        var spreadsheetSafe = false
+        @Flag(help: "Write what the session's terminal showed as asciicast v2, for asciinema.") var asciicast = false
+
         func run() async throws {
-            guard bundle == nil || session != nil else {
-                throw CommandFailure.usage("--bundle needs --session: evidence is of one session.")
+            let forms = [("--bundle", bundle != nil), ("--csv", csv), ("--asciicast", asciicast)].filter { $0.1 }.map { $0.0 }
+            guard forms.count + (source.json ? 1 : 0) <= 1 else {
+                throw CommandFailure.usage("Choose one form of --json, --bundle, --csv and --asciicast.")
             }
+            if let form = forms.first, session == nil {
+                throw CommandFailure.usage("\(form) needs --session: it is of one session.")
+            }
+            guard csv || !spreadsheetSafe else { throw CommandFailure.usage("--spreadsheet-safe is for --csv.") }
             let wanted = try session.map { text in
                 guard let id = RecordID(text) else {
                     throw CommandFailure.usage("\(Output.safe(text)) is no session id; see: sallyport sessions")
@@ -51,10 +61,24 @@ struct Audit: AsyncParsableCommand {
             let trail = try LocalTrail.open(configuration)
             do {
                 try await trail.catchUp()
+                if csv || asciicast, let wanted {
+                    guard let view = try await trail.session(wanted) else {
+                        throw CommandFailure("There is no session \(wanted) in \(configuration.data).")
+                    }
+                    if asciicast { throw Self.hasNoTerminal(view) }
+                    return try await CSVExport.run(view, wanted, trail, isSpreadsheetSafe: spreadsheetSafe)
+                }
                 try trail.archive.export(session: wanted) { Output.bytes($0) }
             } catch let error as GatewayError {
                 throw CommandFailure(error)
             }
+        }
+
+        /// No protocol of this version has terminals; those that will are read by `AsciicastWriter`.
+        private static func hasNoTerminal(_ session: SessionView) -> CommandFailure {
+            CommandFailure(
+                "Session \(session.id) has no terminal: on \(Output.safe(session.connection)), of kind \(Output.safe(session.kind)), there are commands and answers. Use --csv or --json, or: sallyport replay \(session.id)"
+            )
         }
     }
 }
