@@ -4,12 +4,14 @@ import Testing
 /// A value, as a field, and as one that is safe for spreadsheets.
 private let fields: [(String?, String, String)] = [
     (nil, "", ""), ("", "\"\"", "\"\""), ("plain", "plain", "plain"), ("a,b", "\"a,b\"", "\"a,b\""),
-    ("say \"hi\"", "\"say \"\"hi\"\"\"", "\"say \"\"hi\"\"\""), ("two\r\nlines", "\"two\r\nlines\"", "\"two\r\nlines\""),
+    ("say \"hi\"", "\"say \"\"hi\"\"\"", "\"say \"\"hi\"\"\""),
+    ("two\r\nlines", "\"two\r\nlines\"", "\"two\r\nlines\""),
     ("two\nlines", "\"two\nlines\"", "\"two\nlines\""), (" edge", "\" edge\"", "\" edge\""),
     ("=1+1", "=1+1", "'=1+1"), ("-5", "-5", "'-5"), ("@SUM(A1)", "@SUM(A1)", "'@SUM(A1)"),
     ("+cmd|' /C calc'!A0", "+cmd|' /C calc'!A0", "'+cmd|' /C calc'!A0"),
     ("\t=1", "\t=1", "'\t=1"), ("=A,B", "\"=A,B\"", "\"'=A,B\""), ("  =1", "\"  =1\"", "'  =1"),
-    ("\u{FF1D}1", "\u{FF1D}1", "'\u{FF1D}1"), ("a=b", "a=b", "a=b"), ("Gr\u{FC}\u{DF}e", "Gr\u{FC}\u{DF}e", "Gr\u{FC}\u{DF}e"),
+    ("\u{FF1D}1", "\u{FF1D}1", "'\u{FF1D}1"), ("a=b", "a=b", "a=b"),
+    ("Gr\u{FC}\u{DF}e", "Gr\u{FC}\u{DF}e", "Gr\u{FC}\u{DF}e"),
 ]
 
 @Suite struct SessionCSVTests {
@@ -38,12 +40,13 @@ private let fields: [(String?, String, String)] = [
         var text = csv.header
         for exchange in [one, two, three] { csv.lines(of: exchange) { text += $0 } }
         #expect(
-            text == [
-                "record,exchange,time,command,outcome,rows,result,row,value1,value2",
-                "command,1,T1,\"SELECT 1, NULL; SELECT 'a,b'\",success,2,,,,",
-                "columns,1,T1,,,,1,,a,b", "row,1,T1,,,,1,1,1,", "columns,1,T1,,,,2,,c,", "row,1,T1,,,,2,1,\"a,b\",",
-                "command,2,T2,DROP TABLE t,error 42501,,,,,", "command,3,T3,COPY t TO STDOUT,,,,,,",
-                "copy,3,T3,,,,,1,1\tx,", "cut,3,T3,,,,,,,", "",
-            ].joined(separator: "\r\n"))
+            text
+                == [
+                    "record,exchange,time,command,outcome,rows,result,row,value1,value2",
+                    "command,1,T1,\"SELECT 1, NULL; SELECT 'a,b'\",success,2,,,,",
+                    "columns,1,T1,,,,1,,a,b", "row,1,T1,,,,1,1,1,", "columns,1,T1,,,,2,,c,", "row,1,T1,,,,2,1,\"a,b\",",
+                    "command,2,T2,DROP TABLE t,error 42501,,,,,", "command,3,T3,COPY t TO STDOUT,,,,,,",
+                    "copy,3,T3,,,,,1,1\tx,", "cut,3,T3,,,,,,,", "",
+                ].joined(separator: "\r\n"))
     }
 }

@@ -44,7 +44,8 @@ import Testing
         return recorder
     }
 
-    private func say(_ recorder: SessionRecorder, _ store: AuditStore, _ number: UInt64, bytes: Int = 4000) async throws {
+    private func say(_ recorder: SessionRecorder, _ store: AuditStore, _ number: UInt64, bytes: Int = 4000) async throws
+    {
         try recorder.command(number, "SELECT \(number)")
         try recorder.answer(number, (0..<bytes).map { _ in UInt8.random(in: 0...255) })
         try await store.durable(recorder.outcome(number))
@@ -134,7 +135,9 @@ import Testing
         let (folder, storage) = (try Folder(), disk())
         let store = try open(folder, storage)
         defer { store.close() }
-        storage.state.withLock { $0.fault = .init(at: 0, call: .create, path: "recordings/", number: 28, isCrash: false) }
+        storage.state.withLock {
+            $0.fault = .init(at: 0, call: .create, path: "recordings/", number: 28, isCrash: false)
+        }
         let one = try begin(store)
         for number in 1...30 { try await say(one, store, UInt64(number)) }
         try await store.durable(one.close())
@@ -151,7 +154,9 @@ import Testing
 
     @Test func aReserveThatCannotBeMadeKeepsSessionsOutAndNothingElse() throws {
         let (folder, storage) = (try Folder(), disk())
-        storage.state.withLock { $0.fault = .init(at: 0, call: .preallocate, path: "reserve", number: 5, isCrash: false) }
+        storage.state.withLock {
+            $0.fault = .init(at: 0, call: .preallocate, path: "reserve", number: 5, isCrash: false)
+        }
         let store = try open(folder, storage)
         defer { store.close() }
         #expect(try store.watchDisk() == .low)

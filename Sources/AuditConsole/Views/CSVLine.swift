@@ -15,12 +15,14 @@ package struct CSVLine {
     private func field(_ value: String) -> String {
         let text = isSpreadsheetSafe && Self.isFormula(value) ? "'" + value : value
         // By bytes: CR and LF together are one character.
-        let needsQuotes = text.isEmpty || text.utf8.contains { byte in
-            switch byte {
-            case UInt8(ascii: ","), UInt8(ascii: "\""), UInt8(ascii: "\r"), UInt8(ascii: "\n"): true
-            default: false
+        let needsQuotes =
+            text.isEmpty
+            || text.utf8.contains { byte in
+                switch byte {
+                case UInt8(ascii: ","), UInt8(ascii: "\""), UInt8(ascii: "\r"), UInt8(ascii: "\n"): true
+                default: false
+                }
             }
-        }
         // Some readers drop spaces at the ends of a field that is not quoted.
         guard needsQuotes || text.first == " " || text.last == " " else { return text }
         return "\"" + text.replacing("\"", with: "\"\"") + "\""

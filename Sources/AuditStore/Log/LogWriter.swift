@@ -75,7 +75,8 @@ final class LogWriter: Sendable {
     private let preparation = DispatchGroup()
 
     init(
-        storage: any LogStorage, aside: any LogStorage, segmentSize: UInt64, minimumFree: UInt64, after recovered: LogRecovery, keyFile: any LogFile
+        storage: any LogStorage, aside: any LogStorage, segmentSize: UInt64, minimumFree: UInt64,
+        after recovered: LogRecovery, keyFile: any LogFile
     ) throws(StorageFailure) {
         self.storage = storage
         self.aside = aside

@@ -15,7 +15,8 @@ struct Audit: AsyncParsableCommand {
 
     struct Export: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Write the record, content included: as JSON lines, one entry a line; a session's commands with their rows as CSV; a terminal's session as asciicast.",
+            abstract:
+                "Write the record, content included: as JSON lines, one entry a line; a session's commands with their rows as CSV; a terminal's session as asciicast.",
             discussion:
                 "Reads the data folder, also while the gateway runs. Whoever can do that can read everything recorded. The export is itself recorded first: by the running gateway's API, else in the folder."
         )
@@ -27,13 +28,16 @@ struct Audit: AsyncParsableCommand {
                 "Write the session's evidence bundle to this file instead: a tar that anyone can verify offline.",
                 valueName: "file")) var bundle: String?
 
-        @Flag(help: "Write the session's commands with their rows as comma-separated values (RFC 4180).") var csv = false
+        @Flag(help: "Write the session's commands with their rows as comma-separated values (RFC 4180).") var csv =
+            false
         @Flag(help: "With --csv: disarm what a spreadsheet would run as a formula, by an apostrophe before it.")
         var spreadsheetSafe = false
         @Flag(help: "Write what the session's terminal showed as asciicast v2, for asciinema.") var asciicast = false
 
         func run() async throws {
-            let forms = [("--bundle", bundle != nil), ("--csv", csv), ("--asciicast", asciicast)].filter { $0.1 }.map { $0.0 }
+            let forms = [("--bundle", bundle != nil), ("--csv", csv), ("--asciicast", asciicast)].filter { $0.1 }.map {
+                $0.0
+            }
             guard forms.count + (source.json ? 1 : 0) <= 1 else {
                 throw CommandFailure.usage("Choose one form of --json, --bundle, --csv and --asciicast.")
             }

@@ -30,7 +30,10 @@ extension Audit {
                 Output.table(
                     ["SESSION", "CONNECTION", "ENDED", "BYTES", "RULE", "BECAUSE"],
                     view.sessions.map {
-                        [$0.session, $0.connection, String($0.closed.prefix(19)) + "Z", String($0.bytes), $0.rule, $0.because]
+                        [
+                            $0.session, $0.connection, String($0.closed.prefix(19)) + "Z", String($0.bytes), $0.rule,
+                            $0.because,
+                        ]
                     })
             }
             let count = view.sessions.count
