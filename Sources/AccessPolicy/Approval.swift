@@ -29,6 +29,10 @@ package struct Approval: Sendable, Hashable {
         package var connection: String
         package var database: String
         package var text: String
+        /// A JSON array of what the text's `$1`... stand for; empty when there are none.
+        package var parameters: [UInt8]
+        /// The texts of prepared statements and cursors that the command runs by name.
+        package var prepared: [String]
         package var rules: [String]
         package var message: String?
         package var terms: HoldTerms
@@ -37,7 +41,7 @@ package struct Approval: Sendable, Hashable {
 
         package init(
             requester: Principal, agent: AgentContext, session: RecordID, connection: String, database: String = "",
-            text: String,
+            text: String, parameters: [UInt8] = [], prepared: [String] = [],
             rules: [String] = [], message: String? = nil, terms: HoldTerms, digest: [UInt8]
         ) {
             self.requester = requester
@@ -46,6 +50,8 @@ package struct Approval: Sendable, Hashable {
             self.connection = connection
             self.database = database
             self.text = text
+            self.parameters = parameters
+            self.prepared = prepared
             self.rules = rules
             self.message = message
             self.terms = terms
@@ -143,6 +149,7 @@ package struct Approval: Sendable, Hashable {
         let person = identity.principal
         guard identity.expires > now else { throw .tokenExpired }
         guard identity.agent.agent == nil, identity.agent.onBehalfOf == nil else { throw .agent }
+        guard !identity.isMachine else { throw .machine }
         guard person != request.requester else { throw .requester }
         if let behalf = request.agent.onBehalfOf, Self.names(person, behalf) { throw .actedFor }
         guard person.isPersonIssuer else { throw .notAPerson }

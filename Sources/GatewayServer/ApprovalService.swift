@@ -40,8 +40,9 @@ package final class ApprovalService: Sendable {
         let request = Approval.Request(
             requester: session.identity.principal, agent: session.context.agent, session: session.context.session,
             connection: session.connection.name, database: session.terms.database,
-            text: String(decoding: question.text, as: UTF8.self), rules: question.rules, message: question.message,
-            terms: question.terms, digest: digest)
+            text: String(decoding: question.text, as: UTF8.self), parameters: question.parameters,
+            prepared: question.prepared.map { String(decoding: $0, as: UTF8.self) }, rules: question.rules,
+            message: question.message, terms: question.terms, digest: digest)
         let desk = self.desk
         do throws(ApprovalError) {
             try desk.request(id: id, request, now: now) { approval in

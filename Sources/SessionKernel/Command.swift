@@ -57,6 +57,8 @@ package struct Assessment {
     package var objects: [String]
     /// Text and parameters as the record holds them: masked already.
     package var content: [ContentItem]
+    /// Texts that names in the command stand for, masked as they were recorded: for who is asked to approve it.
+    package var prepared: [[UInt8]] = []
     /// A refusal that needs no rule: the dialect itself cannot let it pass.
     package var refusal: Refusal?
     /// Decided already: the command continues one that was (its verdict stands).

@@ -83,7 +83,10 @@ package struct ApprovalQuestion {
     package var bytes: ByteBuffer
     /// The masked text as recorded.
     package var text: [UInt8]
+    /// As recorded: masked, a JSON array; empty when there are none.
     package var parameters: [UInt8]
+    /// The masked texts of what the command runs by name.
+    package var prepared: [[UInt8]]
     package var subject: CommandSubject
 }
 

@@ -686,7 +686,7 @@ package struct SessionMachine {
                     terms: terms, rules: verdict.rules, message: verdict.message, bytes: command.bytes,
                     text: assessment.content.first { $0.kind == .text }?.bytes ?? [],
                     parameters: assessment.content.first { $0.kind == .parameters }?.bytes ?? [],
-                    subject: assessment.subject)))
+                    prepared: assessment.prepared, subject: assessment.subject)))
         actions.append(.startTimer(.approval, seconds: terms.within))
         actions.append(.startTimer(.notice, seconds: Self.noticeSeconds))
     }

@@ -17,6 +17,26 @@ import Testing
         }
     }
 
+    @Test func whoDecidesSeesParametersAndWhatNamesStandFor() async throws {
+        try await TestConsole.with { console in
+            let plain = try console.hold(by: TestConsole.ada)
+            let bound = try console.hold(
+                by: TestConsole.ada, parameters: #"["7",null,{"hex":"00ff"},true]"#,
+                prepared: ["PREPARE s AS DELETE FROM orders"])
+            for (subject, groups) in [("dana", ["dba"]), ("eve", ["security"])] {
+                let token = console.token(subject, groups)
+                let one = try await console.get("/api/v1/approvals/\(bound)", token)
+                let values = (one.json["parameters"] as? [Any])?.map { $0 as? String }
+                #expect(values == ["7", nil, "\\x00ff", "true"])
+                #expect(one.json["prepared"] as? [String] == ["PREPARE s AS DELETE FROM orders"])
+                let listed = try await console.get("/api/v1/approvals", token)
+                #expect(listed.items.first?["prepared"] as? [String] == ["PREPARE s AS DELETE FROM orders"])
+                let other = try await console.get("/api/v1/approvals/\(plain)", token)
+                #expect(other.json["parameters"] == nil && other.json["prepared"] == nil)
+            }
+        }
+    }
+
     @Test func denyingTakesAReason() async throws {
         try await TestConsole.with { console in
             let id = try console.hold(by: TestConsole.ada)

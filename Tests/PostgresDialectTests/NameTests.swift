@@ -15,6 +15,41 @@ import Testing
         #expect(classes(bench)?.contains(.delete) == true)
     }
 
+    /// Who is asked to approve a command that runs something by its name is shown what that is, as it was recorded.
+    @Test(
+        arguments: [
+            (["PREPARE s AS DELETE FROM t WHERE a = 1", "EXECUTE s"], ["PREPARE s AS DELETE FROM t WHERE a = 1"]),
+            (["DECLARE c CURSOR FOR SELECT 7", "FETCH ALL FROM c"], ["DECLARE c CURSOR FOR SELECT 7"]),
+            (
+                ["PREPARE s AS DELETE FROM t", "PREPARE s AS SELECT 1", "EXECUTE s"],
+                ["PREPARE s AS DELETE FROM t", "PREPARE s AS SELECT 1"]
+            ),
+            (["PREPARE s AS SELECT 1", "EXECUTE s; EXECUTE s"], ["PREPARE s AS SELECT 1"]),
+            (["EXECUTE nobody"], []), (["SELECT 1"], []),
+        ] as [([String], [String])]) func whatANameStandsForIsShown(_ texts: [String], _ shown: [String]) async throws
+    {
+        var bench = try Bench.signedIn()
+        for text in texts { try await bench.client(FakeClient.query(text)) }
+        #expect(bench.assessments.last?.prepared.map { String(decoding: $0, as: UTF8.self) } == shown)
+    }
+
+    @Test func whatAProtocolNameStandsForIsShown() async throws {
+        func shown(_ bench: Bench) -> [String] {
+            bench.assessments.last?.prepared.map { String(decoding: $0, as: UTF8.self) } ?? ["nothing assessed"]
+        }
+        var bench = try Bench.signedIn()
+        try await bench.client(FakeClient.parse("DELETE FROM t", "s"), FakeClient.sync, FakeClient.query("EXECUTE s"))
+        #expect(shown(bench) == ["DELETE FROM t"])
+        try await bench.client(FakeClient.query("PREPARE p AS DELETE FROM u"), FakeClient.bind("p"))
+        #expect(shown(bench) == ["PREPARE p AS DELETE FROM u"], "a Bind has no text of its own here")
+        try await bench.client(FakeClient.parse("SELECT 1", "q"), FakeClient.bind("q"))
+        #expect(shown(bench).isEmpty, "its own text is shown already")
+        let long = "PREPARE l AS SELECT '" + String(repeating: "x", count: 1 << 17) + "'"
+        try await bench.client(FakeClient.sync, FakeClient.query(long), FakeClient.query("EXECUTE l"))
+        #expect(shown(bench).first?.hasSuffix(" [... cut, \(long.utf8.count) bytes in all]") == true)
+        #expect(shown(bench).first.map { $0.utf8.count < 17 << 10 } == true)
+    }
+
     @Test func bindOfAnSQLStatement() async throws {
         var bench = try Bench.signedIn()
         try await bench.client(FakeClient.query("PREPARE s AS DELETE FROM t"), FakeClient.bind("s"))

@@ -19,6 +19,10 @@ package struct ApprovalView: Codable, Sendable, Hashable {
     package var connection: String
     package var database: String
     package var text: String
+    /// The values of `$1`... in the text; absent when it has none.
+    package var parameters: [String?]?
+    /// The texts of prepared statements and cursors that the command runs by name; absent when it names none.
+    package var prepared: [String]?
     package var rules: [String]
     package var message: String?
     package var groups: [String]
@@ -37,6 +41,9 @@ package struct ApprovalView: Codable, Sendable, Hashable {
         connection = approval.request.connection
         database = approval.request.database
         text = approval.request.text
+        let recorded = approval.request.parameters
+        parameters = recorded.isEmpty ? nil : ContentText.parameters(recorded)
+        prepared = approval.request.prepared.isEmpty ? nil : approval.request.prepared
         rules = approval.request.rules
         message = approval.request.message
         groups = approval.request.terms.groups
@@ -113,13 +120,16 @@ package struct LockView: Codable, Sendable, Hashable {
     package var reason: String
     package var author: String
     package var since: String
+    /// Sessions that it ended; told to who sets it only.
+    package var ended: Int?
 
-    package init(_ lock: Lock) {
+    package init(_ lock: Lock, ended: Int? = nil) {
         id = lock.id.description
         (target, value, issuer) = lock.target.parts
         reason = lock.reason
         author = lock.author
         since = lock.since.description
+        self.ended = ended
     }
 }
 

@@ -78,6 +78,7 @@ extension PostgresDialect {
             assessment.isDecided = command.continues != nil
             describe(note.meanings, in: &assessment)
             if assessment.verb.isEmpty { assessment.verb = "EXECUTE" }
+            if !assessment.isDecided { assessment.prepared = shown(note.meanings) }
             return assessment
         case FrontendType.functionCall:
             guard let call = FunctionCallMessage(command.bytes) else { break }
@@ -131,36 +132,42 @@ extension PostgresDialect {
 
     /// A Query or a Parse: its own text, and what the names in it stand for.
     private mutating func textAssessment(_ note: CommandNote, _ analysis: SQLAnalysis?, _ text: [UInt8]) -> Assessment {
-        var all = note.meanings
-        for facts in note.meanings.flatMap(\.facts) { all += follow(facts, note.id) }
+        let recorded = analysis.map { RecordText.masked($0, masks) } ?? (hasMasks ? RecordText.hidden : text)
+        var named: [Meaning] = []
+        for facts in note.meanings.flatMap(\.facts) { named += follow(facts, note.id, recorded) }
+        let all = note.meanings + named
         var subject = subject(all, text: text, missing: nil)
         if subject.notUnderstood == nil, hasMasks {
             subject.notUnderstood = note.meanings.flatMap(\.facts).compactMap(unmaskable).first
         }
         var assessment = Assessment(subject: subject)
         describe(all, in: &assessment)
-        if let analysis {
-            assessment.content = [ContentItem(.text, RecordText.masked(analysis, masks))]
-            if assessment.classes.isEmpty { assessment.classes = analysis.apparentClasses.map(\.rawValue) }
-        } else {
-            assessment.content = [ContentItem(.text, hasMasks ? RecordText.hidden : text)]
+        if let analysis, assessment.classes.isEmpty {
+            assessment.classes = analysis.apparentClasses.map(\.rawValue)
         }
+        assessment.content = [ContentItem(.text, recorded)]
+        assessment.prepared = shown(named)
         return assessment
     }
 
     /// Notes what a statement does to names, and gives what a name in it stands for. A statement of the protocol's
     /// Parse
     /// does it each time it is bound.
-    private mutating func follow(_ facts: StatementFacts, _ id: ExchangeID) -> [Meaning] {
+    ///
+    /// - Parameter text: the statement as recorded.
+    private mutating func follow(_ facts: StatementFacts, _ id: ExchangeID, _ text: [UInt8]) -> [Meaning] {
         switch facts.name {
         case .prepares(let name):
             // The inner text is known by its facts; a name that finds no room stays unknown, which is not understood
             // later.
-            _ = names.prepare(name, Meaning(number: id.number, facts: facts.inner), limit: limits.names)
+            var meaning = Meaning(number: id.number, facts: facts.inner)
+            meaning.shown = Self.head(of: text)
+            _ = names.prepare(name, meaning, limit: limits.names)
             return []
         case .declaresCursor(let name):
             var meaning = Meaning(number: id.number, facts: facts.inner)
             meaning.isCursor = true
+            meaning.shown = Self.head(of: text)
             if !names.open(name, [meaning], number: id.number, limit: limits.names) { return [unknownName(name, id)] }
             return []
         case .executes(let name):
@@ -176,6 +183,24 @@ extension PostgresDialect {
         Meaning(
             number: id.number, facts: [],
             notUnderstood: NotUnderstood(message: "nothing is known of the prepared statement or cursor \"\(name)\""))
+    }
+
+    /// Bytes of a text that are kept for whoever is asked about a command that names it.
+    private static let mostShown = 16 << 10
+
+    private static func head(of text: [UInt8]) -> [UInt8] {
+        guard text.count > mostShown else { return text }
+        return text.prefix(mostShown) + Array(" [... cut, \(text.count) bytes in all]".utf8)
+    }
+
+    /// The texts that names stand for, as recorded, each once: an approver decides on them, not on a name.
+    private func shown(_ meanings: [Meaning]) -> [[UInt8]] {
+        var texts: [[UInt8]] = []
+        for meaning in meanings {
+            let text = meaning.shown ?? meaning.analysis.map { Self.head(of: RecordText.masked($0, masks)) }
+            if let text, !texts.contains(text) { texts.append(text) }
+        }
+        return texts
     }
 
     /// A COPY whose output the masks could not follow.
@@ -206,15 +231,18 @@ extension PostgresDialect {
     /// What holds for every execution of the statement, whatever its parameters.
     private mutating func statementAssessment(_ note: CommandNote, _ bind: BindMessage) -> Assessment {
         let label = bind.statement.isEmpty ? "the unnamed statement" : "the prepared statement \"\(bind.statement)\""
-        var all = note.meanings
-        for facts in note.meanings.flatMap(\.facts) { all += follow(facts, note.id) }
-        let text = note.meanings.last?.analysis?.text ?? []
+        let analysis = note.meanings.last?.analysis
+        let recorded = analysis.map { RecordText.masked($0, masks) }
+        var named: [Meaning] = []
+        for facts in note.meanings.flatMap(\.facts) { named += follow(facts, note.id, recorded ?? []) }
+        let all = note.meanings + named
+        let text = analysis?.text ?? []
         var assessment = Assessment(subject: subject(all, text: text, missing: "nothing is known of \(label)"))
         describe(all, in: &assessment)
         if assessment.verb.isEmpty { assessment.verb = "BIND" }
-        if let analysis = note.meanings.last?.analysis {
-            assessment.content.append(ContentItem(.text, RecordText.masked(analysis, masks)))
-        }
+        if let recorded { assessment.content.append(ContentItem(.text, recorded)) }
+        // All that the name may stand for, but for what is the command's own text.
+        assessment.prepared = shown(Array(note.meanings.dropLast(recorded == nil ? 0 : 1)) + named)
         return assessment
     }
 

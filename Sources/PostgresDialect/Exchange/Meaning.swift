@@ -13,6 +13,8 @@ struct Meaning {
     var isCursor = false
     /// The protocol's Parse gave it: what fails there skips all up to the next Sync, what fails in SQL skips nothing.
     var isParsed = false
+    /// The SQL that gave the name this meaning, as the record shows it; nil when `analysis` holds the text itself.
+    var shown: [UInt8]?
     private let text: JudgedText
 
     /// - Parameters:

@@ -25,7 +25,15 @@ struct Approvals: AsyncParsableCommand {
             "  "
                 + Output.safe(
                     "\(approval.requester.label)\(agent) on \(approval.connection), database \(approval.database)"))
-        for line in Output.safe(approval.text, keepingLines: true).split(separator: "\n") { Output.line("    " + line) }
+        print(text: approval.text)
+        for (place, value) in (approval.parameters ?? []).enumerated() {
+            let text = value.map { "'" + VisibleText.exact(Output.safe($0)) + "'" } ?? "NULL"
+            Output.line("    " + Output.styled("$\(place + 1) = ", .faint) + text)
+        }
+        for text in approval.prepared ?? [] {
+            Output.line("  which runs what was sent before as:")
+            print(text: text)
+        }
         Output.line("  rules: " + Output.safe(approval.rules.joined(separator: ", ")))
         Output.line(
             "  \(approval.approvals.count) of \(approval.count) by "
@@ -37,6 +45,11 @@ struct Approvals: AsyncParsableCommand {
             Output.line("  \(word) by " + Output.safe(decision.by.label + reason))
         }
         if approval.state == "pending" { Output.line("  approve with: sallyport approve \(approval.id)") }
+    }
+
+    private func print(text: String) {
+        let lines = VisibleText.exact(Output.safe(text, keepingLines: true)).split(separator: "\n")
+        for line in lines { Output.line("    " + line) }
     }
 }
 
