@@ -24,6 +24,7 @@ struct Sallyport: AsyncParsableCommand {
                 try command.run()
             }
             Output.flush()
+            try Output.mustBeWritten()
         } catch {
             Output.flush()
             finish(error)

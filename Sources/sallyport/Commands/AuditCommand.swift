@@ -72,7 +72,10 @@ struct Audit: AsyncParsableCommand {
                     if asciicast { throw Self.hasNoTerminal(view) }
                     return try await CSVExport.run(view, wanted, trail, isSpreadsheetSafe: spreadsheetSafe)
                 }
-                try trail.archive.export(session: wanted) { Output.bytes($0) }
+                try trail.archive.export(session: wanted) { bytes in
+                    Output.bytes(bytes)
+                    try Output.mustBeWritten()
+                }
             } catch let error as GatewayError {
                 throw CommandFailure(error)
             }

@@ -1,3 +1,4 @@
+import ArgumentParser
 import Foundation
 import Glibc
 import Synchronization
@@ -18,12 +19,14 @@ enum Output {
     }()
 
     private static let pending = Mutex<[UInt8]>([])
+    /// The error that ended writing; nothing is written after it, so that what is there has no hole.
+    private static let broken = Mutex<Int32?>(nil)
 
     static func line(_ text: String = "") {
         bytes(Array((text + "\n").utf8))
     }
 
-    /// Written in large pieces; `flush` writes the rest.
+    /// Written in large pieces; `flush` writes the rest. Whoever writes very much calls `mustBeWritten` now and then.
     static func bytes(_ bytes: [UInt8]) {
         let isFull = pending.withLock { pending in
             pending += bytes
@@ -37,16 +40,26 @@ enum Output {
             defer { pending.removeAll(keepingCapacity: true) }
             return pending
         }
+        guard broken.withLock({ $0 }) == nil else { return }
         var done = 0
         while done < bytes.count {
             let count = bytes.withUnsafeBytes {
                 write(STDOUT_FILENO, $0.baseAddress?.advanced(by: done), $0.count - done)
             }
             if count < 0, errno == EINTR { continue }
-            // A reader that has gone (`| head`) wants no more.
-            guard count > 0 else { return }
+            guard count > 0 else { return broken.withLock { $0 = count < 0 ? errno : EIO } }
             done += count
         }
+    }
+
+    /// Throws when something could not be written. A reader that has gone (`| head`) wanted no more: then the command
+    /// ends well.
+    static func mustBeWritten() throws {
+        guard let number = broken.withLock({ $0 }) else { return }
+        if number == EPIPE { throw ExitCode.success }
+        throw CommandFailure(
+            "Standard output could not be written, so what was written is not complete: \(String(cString: strerror(number)))."
+        )
     }
 
     static func error(_ text: String) {
@@ -61,7 +74,8 @@ enum Output {
         isColoured ? "\u{1B}[\(style.rawValue)m\(text)\u{1B}[0m" : text
     }
 
-    /// Recorded text comes from clients and targets: what a terminal would act on is shown, never sent.
+    /// Recorded text comes from clients and targets: what a terminal would act on, or show as nothing at all, is shown
+    /// by its number and never sent.
     static func safe(_ text: some StringProtocol, keepingLines: Bool = false) -> String {
         var result = ""
         for scalar in text.unicodeScalars {
@@ -71,10 +85,10 @@ enum Output {
             case "\t": result += keepingLines ? "    " : "\\t"
             case "\r": result += "\\r"
             default:
-                switch scalar.properties.generalCategory {
-                case .control, .format, .surrogate, .lineSeparator, .paragraphSeparator:
-                    result += "\\u{" + String(scalar.value, radix: 16) + "}"
-                default: result.unicodeScalars.append(scalar)
+                if VisibleText.isShown(scalar) {
+                    result.unicodeScalars.append(scalar)
+                } else {
+                    result += VisibleText.number(scalar)
                 }
             }
         }
