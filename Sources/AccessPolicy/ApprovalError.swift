@@ -7,6 +7,7 @@ package enum ApprovalError: Error, Sendable, Hashable {
     case requester
     case actedFor
     case agent
+    case machine
     case notAPerson
     case notInGroups([String])
     case alreadyApproved
@@ -25,6 +26,8 @@ extension ApprovalError: CustomStringConvertible {
         case .actedFor:
             "The agent acts for you, so you cannot decide on its command; ask another member of the approver groups."
         case .agent: "An agent cannot decide; sign in yourself, without an agent in the token."
+        case .machine:
+            "A program cannot decide, and this token was got by one with credentials of its own; sign in yourself."
         case .notAPerson: "Only people decide: your issuer is not marked `people: true`."
         case .notInGroups(let groups): "Only members of \(groups.joined(separator: ", ")) may decide on this command."
         case .alreadyApproved: "You have approved this already; another person must be the next."

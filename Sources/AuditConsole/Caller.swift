@@ -14,9 +14,10 @@ struct Caller: Sendable {
 
     init(_ identity: VerifiedIdentity, roles: RolesConfiguration) {
         self.identity = identity
-        // A role is a person's: an agent acting for an administrator is none, and only some issuers vouch for people.
+        // A role is a person's: an agent acting for an administrator is none, nor is a program, and only some issuers vouch for people.
         let mayHold =
             identity.principal.isPersonIssuer && identity.agent.agent == nil && identity.agent.onBehalfOf == nil
+            && !identity.isMachine
         isAdmin = mayHold && roles.admin.allows(identity.principal)
         isAuditor = mayHold && roles.auditor.allows(identity.principal)
         isApprover = mayHold && roles.approver.allows(identity.principal)

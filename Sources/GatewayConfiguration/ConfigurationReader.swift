@@ -169,9 +169,12 @@ struct ConfigurationReader {
         var issuer = IssuerConfiguration(url: url)
         if let audience = section["audience"] { issuer.audiences = audience.texts() }
         if let people = section["people"] { issuer.people = people.bool() ?? false }
-        if let claims = section["claims"]?.section(["groups", "agent"]) {
+        if let claims = section["claims"]?.section(["groups", "agent", "interactive"]) {
             if let path = claims["groups"]?.text() { issuer.groupsClaim = IssuerConfiguration.claimPath(path) }
             if let path = claims["agent"]?.text() { issuer.agentClaim = IssuerConfiguration.claimPath(path) }
+            if let path = claims["interactive"]?.text() {
+                issuer.interactiveClaim = IssuerConfiguration.claimPath(path)
+            }
         }
         if let algorithms = section["algorithms"] {
             issuer.algorithms = Set(algorithms.list().compactMap { $0.choice(TokenAlgorithm.self) })

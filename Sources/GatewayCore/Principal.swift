@@ -68,11 +68,17 @@ package struct VerifiedIdentity: Sendable {
     package var expires: Timestamp
     /// The token's `jti`, if any: what a revocation names.
     package var tokenID: String?
+    /// Whether the token was got by a program with credentials of its own: good for sessions, never for decisions and
+    /// roles.
+    package var isMachine: Bool
 
-    package init(principal: Principal, agent: AgentContext, expires: Timestamp, tokenID: String? = nil) {
+    package init(
+        principal: Principal, agent: AgentContext, expires: Timestamp, tokenID: String? = nil, isMachine: Bool = false
+    ) {
         self.principal = principal
         self.agent = agent
         self.expires = expires
         self.tokenID = tokenID
+        self.isMachine = isMachine
     }
 }

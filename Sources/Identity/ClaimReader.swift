@@ -21,7 +21,8 @@ struct ClaimReader {
             issuer: issuer.url, subject: subject, name: name.map(ClaimedIdentity.printable), groups: try groups(),
             isPersonIssuer: issuer.people)
         return VerifiedIdentity(
-            principal: principal, agent: try agent(for: subject), expires: expires, tokenID: try text(["jti"]))
+            principal: principal, agent: try agent(for: subject), expires: expires, tokenID: try text(["jti"]),
+            isMachine: MachineToken.isOne(payload, subject: subject, issuer: issuer))
     }
 
     private func checkAudience(_ door: String) throws(GatewayError) {

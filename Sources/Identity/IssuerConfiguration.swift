@@ -10,13 +10,17 @@ package struct IssuerConfiguration: Sendable, Hashable {
     package var groupsSeparators: Set<Character>
     /// A claim that names the agent when neither `act` nor `agent` does, e.g. `azp` or `client_id`; nil for none.
     package var agentClaim: [String]?
+    /// A claim that the issuer puts only into tokens of people who signed in, e.g. `amr` or `auth_time`: tokens without
+    /// it give neither roles nor decisions. Nil asks for none.
+    package var interactiveClaim: [String]?
     /// Whether principals of this issuer are people, who alone may hold roles.
     package var people: Bool
     package var algorithms: Set<TokenAlgorithm>
 
     package init(
         url: String, audiences: [String] = [TokenVerifier.sessionAudience], groupsClaim: [String] = ["groups"],
-        groupsSeparators: Set<Character> = [",", " "], agentClaim: [String]? = nil, people: Bool = false,
+        groupsSeparators: Set<Character> = [",", " "], agentClaim: [String]? = nil,
+        interactiveClaim: [String]? = nil, people: Bool = false,
         algorithms: Set<TokenAlgorithm> = Set(TokenAlgorithm.allCases)
     ) {
         self.url = url
@@ -24,6 +28,7 @@ package struct IssuerConfiguration: Sendable, Hashable {
         self.groupsClaim = groupsClaim
         self.groupsSeparators = groupsSeparators
         self.agentClaim = agentClaim
+        self.interactiveClaim = interactiveClaim
         self.people = people
         self.algorithms = algorithms
     }

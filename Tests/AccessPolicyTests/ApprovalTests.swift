@@ -9,12 +9,12 @@ private let digest: [UInt8] = [1, 2, 3]
 private func identity(
     _ subject: String, issuer: String = "https://idp", name: String? = nil, groups: [String] = ["dba"],
     person: Bool = true,
-    agent: AgentContext = AgentContext(), expires: Timestamp = start.advanced(bySeconds: 86_400)
+    agent: AgentContext = AgentContext(), expires: Timestamp = start.advanced(bySeconds: 86_400), machine: Bool = false
 ) -> VerifiedIdentity {
     VerifiedIdentity(
         principal: Principal(issuer: issuer, subject: subject, name: name, groups: groups, isPersonIssuer: person),
         agent: agent,
-        expires: expires)
+        expires: expires, isMachine: machine)
 }
 
 private func request(
@@ -56,6 +56,7 @@ private func failure(_ body: () throws(ApprovalError) -> Void) -> ApprovalError?
         (identity("x9", name: "Owner"), .actedFor),
         (identity("ada", agent: AgentContext(agent: "copilot", trust: .claimed)), .agent),
         (identity("ada", agent: AgentContext(onBehalfOf: "bob", trust: .verified)), .agent),
+        (identity("ada", machine: true), .machine),
         (identity("ada", person: false), .notAPerson),
         (identity("ada", groups: ["dev"]), .notInGroups(["dba"])),
         (identity("ada", groups: []), .notInGroups(["dba"])),

@@ -16,7 +16,7 @@ private let example = """
     tls: auto
     identity:
       issuers:
-        - {url: https://idp.example.com, audience: [sallyport], claims: {groups: realm_access.roles}, people: true}
+        - {url: https://idp.example.com, audience: [sallyport], claims: {groups: realm_access.roles, interactive: auth_time}, people: true}
       local: true
     roles: {admin: {groups: [platform]}, auditor: {groups: [security]}, approver: {groups: [dba], issuers: [https://idp.example.com]}}
     session: {max: 8h, idle: 1h, on_token_expiry: keep, grace: 10m}
@@ -69,6 +69,7 @@ private func errors(_ text: String, checkingSecrets: Bool = false) -> [Configura
         let issuer = try #require(configuration.issuers.first)
         #expect(
             issuer.url == "https://idp.example.com" && issuer.people && issuer.groupsClaim == ["realm_access", "roles"])
+        #expect(issuer.interactiveClaim == ["auth_time"])
         #expect(configuration.localIssuer)
         #expect(configuration.roles.admin.groups == ["platform"] && configuration.roles.auditor.groups == ["security"])
         #expect(configuration.roles.approver.issuers == ["https://idp.example.com"])

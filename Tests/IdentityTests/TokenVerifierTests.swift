@@ -5,6 +5,33 @@ import Testing
 @Suite struct TokenVerifierTests {
     let forge = TokenForge.shared
 
+    /// Marks that issuers leave on tokens that programs get with credentials of their own.
+    @Test(arguments: [
+        ("", false), (#""client_id":"web","azp":"web""#, false), (#""client_id":"alice""#, true),
+        (#""azp":"alice""#, true), (#""cid":"alice""#, true), (#""appid":"alice""#, true),
+        (#""preferred_username":"service-account-deployer""#, true), (#""preferred_username":"alice""#, false),
+        (#""gty":"client-credentials""#, true), (#""gty":["refresh_token","client-credentials"]"#, true),
+        (#""gty":"password""#, false), (#""grant_type":"client_credentials""#, true), (#""idtyp":"app""#, true),
+        (#""idtyp":"user""#, false), (#""oid":"alice""#, true), (#""oid":"alice","scp":"openid""#, false),
+        (#""oid":"other""#, false), (#""azp":7"#, false),
+    ])
+    func tokensOfProgramsAreToldFromPeoples(_ extra: String, _ isMachine: Bool) async throws {
+        let verifier = try await forge.verifier()
+        let identity = try await verifier.verify(try forge.token(claims: TokenForge.claims(extra)))
+        #expect(identity.isMachine == isMachine, "\(extra)")
+    }
+
+    @Test(arguments: [
+        ("", true), (#""amr":[]"#, true), (#""amr":"" "#, true), (#""amr":null"#, true), (#""amr":false"#, true),
+        (#""amr":["pwd"]"#, false), (#""amr":"mfa""#, false), (#""amr":1800000000"#, false),
+        (#""amr":["pwd"],"azp":"alice""#, true),
+    ])
+    func anIssuerMayProveThatItsPeopleSignedIn(_ extra: String, _ isMachine: Bool) async throws {
+        let verifier = try await forge.verifier { $0.interactiveClaim = ["amr"] }
+        let identity = try await verifier.verify(try forge.token(claims: TokenForge.claims(extra)))
+        #expect(identity.isMachine == isMachine, "\(extra)")
+    }
+
     @Test(arguments: TokenAlgorithm.allCases)
     func acceptsEveryAlgorithmAndNoFlippedBit(_ algorithm: TokenAlgorithm) async throws {
         let verifier = try await forge.verifier([(algorithm, "k")])

@@ -63,6 +63,7 @@ struct ApprovalRoutes {
         guard caller.identity.agent.agent == nil, caller.identity.agent.onBehalfOf == nil else {
             throw .forbidden("An agent cannot decide; sign in yourself, without an agent in the token.")
         }
+        guard !caller.identity.isMachine else { throw .forbidden(ApprovalError.machine.description) }
         guard caller.principal.isPersonIssuer else {
             throw .forbidden("Only people decide: your issuer is not marked people: true.")
         }
@@ -81,7 +82,7 @@ struct ApprovalRoutes {
         switch error {
         case .unknown: .notFound
         case .settled, .alreadyApproved, .notGranted, .otherCommand: .conflict
-        case .requester, .actedFor, .agent, .notAPerson, .notInGroups: .forbidden
+        case .requester, .actedFor, .agent, .machine, .notAPerson, .notInGroups: .forbidden
         case .tokenExpired: .unauthorized
         case .tooMany: .serviceUnavailable
         }
@@ -94,6 +95,7 @@ struct ApprovalRoutes {
         case .requester: "own_request"
         case .actedFor: "acted_for"
         case .agent: "agent"
+        case .machine: "machine"
         case .notAPerson: "not_a_person"
         case .notInGroups: "not_in_groups"
         case .alreadyApproved: "already_approved"
@@ -106,7 +108,9 @@ struct ApprovalRoutes {
 
     private static func mayView(_ caller: Caller, _ approval: Approval) -> Bool {
         if caller.seesAll || caller.isApprover || approval.request.requester == caller.principal { return true }
-        guard caller.principal.isPersonIssuer, caller.identity.agent.agent == nil else { return false }
+        guard caller.principal.isPersonIssuer, caller.identity.agent.agent == nil, !caller.identity.isMachine else {
+            return false
+        }
         return caller.principal.groups.contains(where: approval.request.terms.groups.contains)
     }
 }
