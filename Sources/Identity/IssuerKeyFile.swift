@@ -7,15 +7,18 @@ import Glibc
 struct IssuerKeyFile {
     let folder: String
 
-    private var path: String { folder + "/signing-key.pem" }
+    private static let name = "signing-key.pem"
+
+    private var path: String { folder + "/" + Self.name }
 
     /// The key in the folder, made if there is none. Processes that race for making it all get the one that was linked
     /// first.
     func load() throws(GatewayError) -> P256.Signing.PrivateKey {
-        try makeFolder()
-        if let key = try read() { return key }
-        try create()
-        guard let key = try read() else { throw failure("cannot be read after it was made") }
+        let folder = try openFolder()
+        defer { close(folder) }
+        if let key = try read(folder) { return key }
+        try create(folder)
+        guard let key = try read(folder) else { throw failure("cannot be read after it was made") }
         return key
     }
 
@@ -24,23 +27,41 @@ struct IssuerKeyFile {
         return GatewayError(.issuerKey, "The embedded issuer's key \(path) \(problem)\(reason).")
     }
 
-    private func makeFolder() throws(GatewayError) {
-        if mkdir(folder, 0o700) == 0 {
-            // Made by root for a service account, as `sallyport token` may be run: the account must be able to read it.
-            var parent = stat()
-            if geteuid() == 0, stat(folder + "/..", &parent) == 0 { _ = chown(folder, parent.st_uid, parent.st_gid) }
-        } else if errno != EEXIST {
+    /// The folder, made if there is none. All that follows goes through its descriptor: whoever owns the data folder
+    /// may put something else in its place meanwhile, and this may be root.
+    private func openFolder() throws(GatewayError) -> Int32 {
+        let isNew = mkdir(folder, 0o700) == 0
+        guard isNew || errno == EEXIST else {
             throw failure("needs the folder \(folder), which cannot be made", code: errno)
         }
+        let descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+        guard descriptor >= 0 else { throw failure("is in a folder that cannot be opened", code: errno) }
+        do throws(GatewayError) {
+            try check(descriptor, isNew: isNew)
+        } catch {
+            close(descriptor)
+            throw error
+        }
+        return descriptor
+    }
+
+    private func check(_ descriptor: Int32, isNew: Bool) throws(GatewayError) {
         var status = stat()
-        guard lstat(folder, &status) == 0 else { throw failure("is in a folder that cannot be read", code: errno) }
+        guard fstat(descriptor, &status) == 0 else { throw failure("is in a folder that cannot be read", code: errno) }
         guard status.st_mode & S_IFMT == S_IFDIR, status.st_mode & 0o077 == 0 else {
             throw failure("is in a folder that others may enter; make \(folder) mode 0700")
         }
+        // Made by root for a service account, as `sallyport token` may be run: the account must be able to read it.
+        var parent = stat()
+        if isNew, geteuid() == 0, status.st_uid == 0, fstatat(descriptor, "..", &parent, 0) == 0 {
+            guard fchown(descriptor, parent.st_uid, parent.st_gid) == 0 else {
+                throw failure("is in a folder that cannot be given to its owner", code: errno)
+            }
+        }
     }
 
-    private func read() throws(GatewayError) -> P256.Signing.PrivateKey? {
-        let file = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK)
+    private func read(_ folder: Int32) throws(GatewayError) -> P256.Signing.PrivateKey? {
+        let file = openat(folder, Self.name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK)
         guard file >= 0 else {
             if errno == ENOENT { return nil }
             throw failure("cannot be opened", code: errno)
@@ -69,21 +90,18 @@ struct IssuerKeyFile {
     }
 
     /// Writes a new key whole and synced under a temporary name, then links it in place; an existing key wins over it.
-    private func create() throws(GatewayError) {
+    private func create(_ folder: Int32) throws(GatewayError) {
         let text = Array((P256.Signing.PrivateKey().pemRepresentation + "\n").utf8)
-        let temporary = path + "." + String(UInt64.random(in: .min ... .max), radix: 16)
-        let file = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600)
+        let temporary = Self.name + "." + String(UInt64.random(in: .min ... .max), radix: 16)
+        let file = openat(folder, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600)
         guard file >= 0 else { throw failure("cannot be made", code: errno) }
-        defer { unlink(temporary) }
-        var parent = stat()
-        if geteuid() == 0, stat(folder, &parent) == 0 { _ = fchown(file, parent.st_uid, parent.st_gid) }
+        defer { unlinkat(folder, temporary, 0) }
+        var owner = stat()
+        if geteuid() == 0, fstat(folder, &owner) == 0 { _ = fchown(file, owner.st_uid, owner.st_gid) }
         let written = text.withUnsafeBytes { write(file, $0.baseAddress, $0.count) }
         let synced = written == text.count && fsync(file) == 0
         guard close(file) == 0, synced else { throw failure("cannot be written", code: errno) }
-        if link(temporary, path) != 0, errno != EEXIST { throw failure("cannot be put in place", code: errno) }
-        let directory = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-        guard directory >= 0 else { throw failure("cannot be synced", code: errno) }
-        defer { close(directory) }
-        guard fsync(directory) == 0 else { throw failure("cannot be synced", code: errno) }
+        if linkat(folder, temporary, folder, Self.name, 0) != 0, errno != EEXIST { throw failure("cannot be put in place", code: errno) }
+        guard fsync(folder) == 0 else { throw failure("cannot be synced", code: errno) }
     }
 }

@@ -1,5 +1,6 @@
 import Foundation
 import GatewayCore
+import Glibc
 import Identity
 import Testing
 
@@ -40,6 +41,34 @@ import Testing
         let issuer = try EmbeddedIssuer(dataFolder: data)
         let verifier = TokenVerifier(issuers: [(issuer.configuration, issuer.keys)])
         for token in tokens { _ = try await verifier.verify(token) }
+    }
+
+    /// Root mints for a service account whose data folder that account may fill with what it likes.
+    @Test func doesNotFollowALinkInPlaceOfTheFolder() async throws {
+        let data = try folder()
+        let elsewhere = try folder()
+        defer {
+            for path in [data, elsewhere] { try? FileManager.default.removeItem(atPath: path) }
+        }
+        try FileManager.default.setAttributes([.posixPermissions: 0o700], ofItemAtPath: elsewhere)
+        for target in [elsewhere, data + "/nothing"] {
+            try FileManager.default.createSymbolicLink(atPath: data + "/issuer", withDestinationPath: target)
+            #expect(await code { _ = try EmbeddedIssuer(dataFolder: data) } == "issuer.key")
+            try FileManager.default.removeItem(atPath: data + "/issuer")
+        }
+        #expect(try FileManager.default.contentsOfDirectory(atPath: elsewhere).isEmpty)
+    }
+
+    @Test func theFolderBelongsToWhoOwnsTheDataFolder() async throws {
+        guard geteuid() == 0 else { return }
+        let data = try folder()
+        defer { try? FileManager.default.removeItem(atPath: data) }
+        try FileManager.default.setAttributes([.ownerAccountID: 65_534], ofItemAtPath: data)
+        _ = try EmbeddedIssuer(dataFolder: data)
+        for path in ["/issuer", "/issuer/signing-key.pem"] {
+            let owner = try FileManager.default.attributesOfItem(atPath: data + path)[.ownerAccountID] as? Int
+            #expect(owner == 65_534, "\(path)")
+        }
     }
 
     @Test func refusesAKeyThatOthersMayRead() async throws {
