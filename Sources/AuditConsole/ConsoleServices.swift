@@ -48,8 +48,9 @@ package struct ConsoleServices: Sendable {
     package var metrics: @Sendable () -> [Metric]
     /// Appends an entry to the gateway's own session; returns once it is durable.
     package var append: @Sendable (EntryDraft) async throws -> Void
-    /// Writes the lock's entry, then sets it and ends the sessions that it names. Takes the reason and who sets it.
-    package var setLock: @Sendable (Lock.Target, String, Principal) async throws -> Lock
+    /// Writes the lock's entry, then sets it and ends the sessions that it names, as many as it returns. Takes the reason
+    /// and who sets it.
+    package var setLock: @Sendable (Lock.Target, String, Principal) async throws -> (lock: Lock, ended: Int)
     /// Writes the release's entry, then lifts the lock; false when none of that id stands.
     package var releaseLock: @Sendable (RecordID, Principal) async throws -> Bool
     package var approvals: @Sendable () -> [Approval]
@@ -65,7 +66,7 @@ package struct ConsoleServices: Sendable {
         verifier: TokenVerifier, tickets: TicketStore, locks: LockRegistry, roles: RolesConfiguration,
         connections: [ConnectionConfiguration], trail: any Trail, unreadiness: @escaping @Sendable () -> [String],
         metrics: @escaping @Sendable () -> [Metric], append: @escaping @Sendable (EntryDraft) async throws -> Void,
-        setLock: @escaping @Sendable (Lock.Target, String, Principal) async throws -> Lock,
+        setLock: @escaping @Sendable (Lock.Target, String, Principal) async throws -> (lock: Lock, ended: Int),
         releaseLock: @escaping @Sendable (RecordID, Principal) async throws -> Bool,
         approvals: @escaping @Sendable () -> [Approval],
         approve: @escaping @Sendable (RecordID, VerifiedIdentity, String?) async throws -> Approval,

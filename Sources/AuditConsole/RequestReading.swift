@@ -112,6 +112,15 @@ extension [String: JSONValue] {
         return text.isEmpty ? nil : text
     }
 
+    /// The name of a principal, an agent or a run as tokens may carry it. One that no token can carry names nobody.
+    func claim(_ name: String) throws(Problem) -> String? {
+        guard let text = try text(name, limit: ClaimedIdentity.longest) else { return nil }
+        guard ClaimedIdentity.canBeClaimed(text) else {
+            throw .badRequest("\(name) holds characters that do not print; no token with them is accepted.")
+        }
+        return text
+    }
+
     func requiredText(_ name: String) throws(Problem) -> String {
         guard let text = try text(name) else { throw .badRequest("The body needs the member \(name).") }
         return text

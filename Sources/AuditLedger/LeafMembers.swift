@@ -118,12 +118,15 @@ extension CanonicalWriter {
     mutating func details(_ details: [String: String]) {
         guard !details.isEmpty else { return }
         literal(",\"details\":")
+        // A lock is made again from its few details: the longest claim that it may name has 1,024 bytes, each at most
+        // two here.
+        let limit = details.count <= 4 ? 2048 : 512
         let sorted = details.sorted { $0.key.utf16.lexicographicallyPrecedes($1.key.utf16) }
         for (index, pair) in sorted.prefix(16).enumerated() {
             byte(index == 0 ? UInt8(ascii: "{") : UInt8(ascii: ","))
             string(pair.key, limit: 64)
             byte(UInt8(ascii: ":"))
-            string(pair.value, limit: 512)
+            string(pair.value, limit: limit)
         }
         byte(UInt8(ascii: "}"))
     }

@@ -14,7 +14,10 @@ package final class LockService: Sendable {
         self.sessions = sessions
     }
 
-    package func set(_ target: Lock.Target, reason: String, by author: Principal) async throws -> Lock {
+    /// Returns the lock, and how many sessions it ended.
+    package func set(
+        _ target: Lock.Target, reason: String, by author: Principal
+    ) async throws -> (lock: Lock, ended: Int) {
         let now = Timestamp.wall()
         let lock = Lock(
             id: RecordID(at: now), target: target, reason: reason, author: author.name ?? author.subject, since: now)
@@ -24,8 +27,7 @@ package final class LockService: Sendable {
         draft.content = [ContentItem(.reason, reason)]
         try await store.appendSystemDurably(draft)
         registry.add(lock)
-        sessions.end(matching: lock, registry: registry)
-        return lock
+        return (lock, sessions.end(matching: lock, registry: registry))
     }
 
     /// Sets again what the ledger says still stands; called at start, before anybody is let in. Errors: `gateway.start`.

@@ -23,6 +23,14 @@ package struct ClaimedIdentity: Sendable, Hashable {
         return result
     }
 
+    /// Bytes of the longest claim that is accepted.
+    package static let longest = ClaimReader.textLimit
+
+    /// Whether a token could carry this text as a name.
+    package static func canBeClaimed(_ text: String) -> Bool {
+        text.utf8.count <= longest && text.unicodeScalars.allSatisfy(isPrintable)
+    }
+
     static func isPrintable(_ scalar: Unicode.Scalar) -> Bool {
         switch scalar.properties.generalCategory {
         case .control, .format, .lineSeparator, .paragraphSeparator, .surrogate, .privateUse, .unassigned: false

@@ -26,6 +26,9 @@ package final class TokenVerifier: Sendable {
         self.now = now
     }
 
+    /// The issuers whose tokens are accepted.
+    package var issuerURLs: [String] { issuers.map(\.configuration.url) }
+
     /// The identity that `token` proves at the door named `audience`.
     package func verify(_ token: String, audience: String = sessionAudience) async throws(GatewayError)
         -> VerifiedIdentity

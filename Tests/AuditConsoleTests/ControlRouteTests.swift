@@ -60,6 +60,7 @@ import Testing
             #expect(console.locks.all.isEmpty)
             let made = try await console.post("/api/v1/locks", admin, #"{"principal":"bob","reason":"left"}"#)
             #expect(made.status == 201 && console.locks.all.count == 1)
+            #expect(made.json["ended"] as? Int == 3, "who sets it learns what it did")
             #expect(console.locks.all.first?.target == .principal(issuer: nil, subject: "bob"))
             let answer6 = try await console.get("/api/v1/locks", console.token("eve", ["security"]))
             #expect(answer6.items.count == 1)
@@ -82,6 +83,34 @@ import Testing
             let answer9 = try await console.post("/api/v1/locks", console.token("root", ["platform"]), body)
             #expect(answer9.status == 400)
             #expect(console.locks.all.isEmpty)
+        }
+    }
+
+    /// What can match nothing must not answer "locked".
+    @Test func aLockNamesSomethingThatThereIs() async throws {
+        let subject = String(repeating: "s", count: 1024)
+        let named = Principal(
+            issuer: EmbeddedIssuer.defaultURL, subject: "7f3a", name: "Carol", groups: [], isPersonIssuer: true)
+        let session = FixtureTrail.Recorded.session(RecordID(at: .wall()), of: named, texts: [])
+        try await TestConsole.with([session]) { console in
+            let admin = console.token("root", ["platform"])
+            for (target, status) in [
+                (#""connection":"ordres""#, 422), (#""connection":"orders""#, 201),
+                (#""principal":"ada","issuer":"https://idp.example.com""#, 422),
+                (#""principal":"ada","issuer":"sallyport:local""#, 201), (#""principal":"Carol""#, 422),
+                (#""principal":"7f3a""#, 201), (#""principal":"nobody-yet""#, 201), (#""agent":"new""#, 201),
+                (#""principal":"\#(subject)""#, 201), (#""principal":"\#(subject)s""#, 400),
+                (#""principal":"a\u0000b""#, 400), (#""run":"a\u202eb""#, 400),
+            ] {
+                let before = console.locks.all.count
+                let answer = try await console.post("/api/v1/locks", admin, "{\(target),\"reason\":\"x\"}")
+                #expect(answer.status == status, "\(target.prefix(60))")
+                #expect(console.locks.all.count == before + (status == 201 ? 1 : 0), "\(target.prefix(60))")
+                if target.contains("Carol") { #expect(answer.text.contains("7f3a")) }
+                if target.contains(subject), status == 201 {
+                    #expect(answer.json["value"] as? String == subject)
+                }
+            }
         }
     }
 }

@@ -85,7 +85,12 @@ final class TestConsole: Sendable {
         var services = ConsoleServices(
             verifier: TokenVerifier(issuers: [(issuer.configuration, issuer.keys)]), tickets: tickets, locks: locks,
             roles: roles,
-            connections: [], trail: trail, unreadiness: { self.problems.withLock { $0 } },
+            connections: [
+                ConnectionConfiguration(
+                    name: "orders", kind: "postgres",
+                    target: TargetConfiguration(host: "127.0.0.1", port: 5432, database: "orders", tls: .prefer),
+                    credential: CredentialConfiguration(username: "app", password: nil))
+            ], trail: trail, unreadiness: { self.problems.withLock { $0 } },
             metrics: {
                 [
                     .init("sallyport_test_total", "A \\ help\nwith a line.", .counter, 3),
@@ -98,7 +103,7 @@ final class TestConsole: Sendable {
                 let lock = Lock(
                     id: RecordID(at: .wall()), target: target, reason: reason, author: author.subject, since: .wall())
                 self.locks.add(lock)
-                return lock
+                return (lock, 3)
             },
             releaseLock: { id, _ in self.locks.remove(id) != nil },
             approvals: { self.desk.list() },
@@ -142,14 +147,18 @@ final class TestConsole: Sendable {
         }
     }
 
-    func hold(by requester: Principal, groups: [String] = ["dba"], onBehalfOf: String? = nil) throws -> RecordID {
+    func hold(
+        by requester: Principal, groups: [String] = ["dba"], onBehalfOf: String? = nil, parameters: String = "",
+        prepared: [String] = []
+    ) throws -> RecordID {
         let id = RecordID(at: .wall())
         try desk.request(
             id: id,
             .init(
                 requester: requester, agent: AgentContext(onBehalfOf: onBehalfOf), session: RecordID(at: .wall()),
                 connection: "orders",
-                text: "DELETE FROM orders WHERE id = 7", terms: HoldTerms(groups: groups), digest: [1]),
+                text: "DELETE FROM orders WHERE id = 7", parameters: Array(parameters.utf8), prepared: prepared,
+                terms: HoldTerms(groups: groups), digest: [1]),
             now: .wall())
         return id
     }

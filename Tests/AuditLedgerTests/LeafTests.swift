@@ -118,6 +118,18 @@ private struct Seeded: RandomNumberGenerator {
         }
     }
 
+    /// A lock is made again from them at the next start, so the longest claim must come back as it went in.
+    @Test func theFewDetailsOfALockAreWhole() throws {
+        for text in ["s", "\"", "\\", "é"].map({ String(repeating: $0, count: 1024 / $0.utf8.count) }) {
+            var draft = EntryDraft(.lockSet)
+            draft.details = ["lock": text, "author": text, "subject": text, "issuer": text]
+            let leaf = try Leaf(encode(draft))
+            for key in draft.details.keys {
+                #expect(leaf.value["details"]?[key]?.string == text, "\(key)")
+            }
+        }
+    }
+
     @Test func randomDraftsAreCanonical() throws {
         let seed = UInt64.random(in: 0 ... .max)
         var random = Seeded(state: seed)

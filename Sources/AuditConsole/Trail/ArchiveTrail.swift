@@ -22,6 +22,7 @@ package struct ArchiveTrail: Trail {
         try await catchUp()
         var query = SessionQuery(limit: limit)
         query.owner = filter.owner
+        query.subject = filter.subject
         query.principal = filter.principal
         query.agent = filter.agent
         query.run = filter.run

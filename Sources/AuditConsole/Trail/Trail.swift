@@ -6,6 +6,8 @@ package import GatewayCore
 package struct SessionFilter: Sendable, Hashable {
     /// Only this principal's own sessions; what a caller without a role is held to.
     package var owner: Principal?
+    /// Exactly this subject, at any issuer.
+    package var subject: String?
     /// Subject or readable name.
     package var principal: String?
     package var agent: String?

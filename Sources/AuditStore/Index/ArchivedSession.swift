@@ -51,6 +51,8 @@ package struct ArchivedSession: Sendable {
 package struct SessionQuery: Sendable {
     /// Exactly this principal: issuer and subject.
     package var owner: Principal?
+    /// Exactly this subject, at any issuer.
+    package var subject: String?
     /// Subject or readable name.
     package var principal: String?
     package var agent: String?

@@ -41,6 +41,7 @@ extension AuditArchive {
             arguments += values
         }
         add("issuer = ? AND subject = ?", query.owner?.issuer, query.owner?.subject)
+        add("subject = ?", query.subject)
         add("(subject = ? OR name = ?)", query.principal, query.principal)
         add("agent = ?", query.agent)
         add("run = ?", query.run)

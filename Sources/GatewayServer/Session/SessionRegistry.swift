@@ -78,14 +78,15 @@ package final class SessionRegistry: Sendable {
         entry.handle.order(.cancel)
     }
 
-    /// Ends every session that `lock` names.
-    func end(matching lock: Lock, registry locks: LockRegistry) {
+    /// Ends every session that `lock` names, and returns how many there are.
+    func end(matching lock: Lock, registry locks: LockRegistry) -> Int {
         let matching = state.withLock { state in
             state.sessions.values.filter {
                 locks.match($0.principal, agent: $0.agent, connection: $0.connection) != nil
             }
         }
         for entry in matching { entry.handle.order(.abort(.locked, SignInRefused.locked(lock.reason))) }
+        return matching.count
     }
 
     /// Ends every session that was signed in by this ticket.

@@ -44,7 +44,8 @@ struct LockCommand: AsyncParsableCommand {
             try await client.post("/api/v1/locks", members, as: LockView.self)
         }
         if source.json { return Output.line(String(decoding: ConsoleJSON.encode(lock), as: UTF8.self)) }
-        Output.line("Locked. Lift it with: sallyport unlock \(lock.id)")
+        let ended = lock.ended ?? 0
+        Output.line("Locked; \(ended) open session\(ended == 1 ? "" : "s") ended. Lift it with: sallyport unlock \(lock.id)")
     }
 }
 
