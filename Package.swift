@@ -79,13 +79,17 @@ var targets: [Target] = [
         "AuditConsole",
         on: [
             "AuditStore", "AccessPolicy", "Identity", "GatewayConfiguration", "GatewayCore", "AuditLedger",
+            "HTTPLimits",
             hummingbird, hummingbirdTLS, nioCore, nioSSL, logging,
         ]),
+    // What one client may take of an HTTP server, for console and witness.
+    floor("HTTPLimits", on: [hummingbird, nioCore]),
     // A program of its own beside the gateway: it shares the ledger's formats with it and nothing else.
     floor(
         "LedgerWitness",
         on: [
-            "AuditStore", "AuditLedger", "GatewayCore", hummingbird, hummingbirdTLS, nioCore, nioPosix, nioSSL, crypto,
+            "AuditStore", "AuditLedger", "GatewayCore", "HTTPLimits", hummingbird, hummingbirdTLS, nioCore, nioPosix,
+            nioSSL, crypto,
             logging,
         ]),
     .executableTarget(
@@ -122,6 +126,7 @@ var targets: [Target] = [
             crypto,
         ]),
     tests(of: "AuditStore", with: ["AuditLedger", "GatewayCore", "CXXHash", crypto, grdb]),
+    tests(of: "HTTPLimits", with: [hummingbird, nioCore, nioEmbedded]),
     tests(of: "LedgerWitness", with: ["AuditLedger", "AuditStore", "GatewayCore", crypto, logging]),
     tests(of: "Identity", with: ["GatewayCore", jwtKit, crypto, cryptoExtras, nioCore, nioPosix]),
     tests(of: "CredentialVault", with: ["GatewayCore", crypto]),

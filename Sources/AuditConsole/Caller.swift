@@ -47,7 +47,9 @@ package struct ConsoleContext: RequestContext {
 
     package init(source: ApplicationRequestContextSource) {
         coreContext = .init(source: source)
-        address = source.channel.remoteAddress.map(Self.text) ?? ""
+        // On the operator's socket there is no address.
+        address =
+            source.channel.localAddress?.pathname == nil ? source.channel.remoteAddress.map(Self.text) ?? "" : "local"
     }
 
     private static func text(_ address: SocketAddress) -> String {

@@ -101,7 +101,9 @@ struct IssuerKeyFile {
         let written = text.withUnsafeBytes { write(file, $0.baseAddress, $0.count) }
         let synced = written == text.count && fsync(file) == 0
         guard close(file) == 0, synced else { throw failure("cannot be written", code: errno) }
-        if linkat(folder, temporary, folder, Self.name, 0) != 0, errno != EEXIST { throw failure("cannot be put in place", code: errno) }
+        if linkat(folder, temporary, folder, Self.name, 0) != 0, errno != EEXIST {
+            throw failure("cannot be put in place", code: errno)
+        }
         guard fsync(folder) == 0 else { throw failure("cannot be synced", code: errno) }
     }
 }

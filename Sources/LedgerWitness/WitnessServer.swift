@@ -1,4 +1,5 @@
 package import GatewayCore
+import HTTPLimits
 import HTTPTypes
 import Hummingbird
 import HummingbirdCore
@@ -13,7 +14,8 @@ import NIOSSL
 package struct WitnessServer: Sendable {
     /// Most clients at once.
     static let connectionLimit = 256
-    static let idleSeconds: Int64 = 60
+    /// Most of one address.
+    static let addressLimit = 64
     /// Time that a client has to send a request's body.
     static let bodySeconds = 10
 
@@ -25,7 +27,7 @@ package struct WitnessServer: Sendable {
         _ witness: Witness, host: String, port: Int, certificate: (certificate: String, key: String)?, logger: Logger,
         onRunning: @escaping @Sendable (Int) async -> Void = { _ in }
     ) throws(GatewayError) {
-        let http = HTTPServerBuilder.http1(configuration: .init(idleTimeout: .seconds(Self.idleSeconds)))
+        let http = HTTPServerBuilder.watched(ConnectionLimits(), AddressSeats(most: Self.addressLimit))
         let server: HTTPServerBuilder
         do {
             server = try certificate.map { try HTTPServerBuilder.tls(http, tlsConfiguration: Self.tls($0)) } ?? http

@@ -45,7 +45,8 @@ struct LockCommand: AsyncParsableCommand {
         }
         if source.json { return Output.line(String(decoding: ConsoleJSON.encode(lock), as: UTF8.self)) }
         let ended = lock.ended ?? 0
-        Output.line("Locked; \(ended) open session\(ended == 1 ? "" : "s") ended. Lift it with: sallyport unlock \(lock.id)")
+        Output.line(
+            "Locked; \(ended) open session\(ended == 1 ? "" : "s") ended. Lift it with: sallyport unlock \(lock.id)")
     }
 }
 

@@ -33,8 +33,8 @@ struct Serve: AsyncParsableCommand {
         if let endpoint = configuration.listen.console {
             do {
                 let console = try ConsoleServer(
-                    try .of(gateway), at: endpoint, certificate: ConsoleServer.certificate(of: configuration),
-                    logger: logger
+                    try .of(gateway), at: endpoint, data: configuration.data,
+                    certificate: ConsoleServer.certificate(of: configuration), logger: logger
                 ) { port in
                     let bound = Endpoint(host: endpoint.host, port: port)
                     Output.note("sallyport: ready (\((listening + ["console \(bound)"]).joined(separator: ", ")))")

@@ -12,29 +12,54 @@ struct APIClient {
     /// An answer is at most this long: a page of a recording with its rows.
     static let answerLimit = 256 << 20
 
-    let base: String
+    /// How it is told to people.
+    let name: String
+    private let base: String
     let token: String
     let client: HTTPClient
 
-    /// Runs `body` with a client for `base` that is shut down afterwards. `authority` is the one certificate trusted,
-    /// nil for the system's.
+    /// Runs `body` with a client for the API at `base`. An https server must prove its name by a certificate that the
+    /// system trusts.
     static func with<Result>(
-        _ base: String, token: String, authority: String? = nil, _ body: (APIClient) async throws -> Result
+        _ base: String, token: String, _ body: (APIClient) async throws -> Result
     ) async throws -> Result {
         guard let url = URL(string: base), let scheme = url.scheme, scheme == "https" || scheme == "http",
             url.host != nil
         else {
             throw CommandFailure.usage("--url must be like https://gateway.example.com:6090, not \(base).")
         }
+        return try await with(name: base, base.hasSuffix("/") ? String(base.dropLast()) : base, token, body)
+    }
+
+    /// The same on the operator's socket of the gateway with this data folder: its folder proves who answers. Throws
+    /// `Unreachable` before any token is made when there is none.
+    static func local<Result>(
+        _ data: String, token: () throws -> String, _ body: (APIClient) async throws -> Result
+    ) async throws -> Result {
+        let name = data + "/operator"
+        let socket: OperatorSocket?
+        do throws(GatewayError) {
+            socket = try OperatorSocket(of: data)
+        } catch {
+            throw CommandFailure(error)
+        }
+        guard let socket else { throw Unreachable(base: name, cause: "no gateway has run here") }
+        // Its address goes by its descriptor.
+        defer { withExtendedLifetime(socket) {} }
+        let place = socket.path.replacing("/", with: "%2F")
+        return try await with(name: name, "http+unix://" + place, try token(), body)
+    }
+
+    private static func with<Result>(
+        name: String, _ base: String, _ token: String, _ body: (APIClient) async throws -> Result
+    ) async throws -> Result {
         var configuration = HTTPClient.Configuration()
-        if let authority { configuration.tlsConfiguration = try ConsoleServer.clientTLS(trusting: authority) }
         configuration.timeout = .init(connect: .seconds(5), read: .seconds(60))
         configuration.redirectConfiguration = .disallow
         let client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
-        let trimmed = base.hasSuffix("/") ? String(base.dropLast()) : base
         let outcome: Swift.Result<Result, any Error>
         do {
-            outcome = .success(try await body(APIClient(base: trimmed, token: token, client: client)))
+            outcome = .success(try await body(APIClient(name: name, base: base, token: token, client: client)))
         } catch {
             outcome = .failure(error)
         }
@@ -92,7 +117,7 @@ struct APIClient {
             response = try await client.execute(request, timeout: .seconds(120))
             bytes = Array(try await response.body.collect(upTo: Self.answerLimit).readableBytesView)
         } catch {
-            throw Unreachable(base: base, cause: String(describing: error))
+            throw Unreachable(base: name, cause: String(describing: error))
         }
         guard (200..<300).contains(response.status.code) else { throw Self.failure(Int(response.status.code), bytes) }
         return bytes
@@ -103,7 +128,7 @@ struct APIClient {
             return try ConsoleJSON.decode(type, from: bytes)
         } catch {
             throw CommandFailure(
-                "The answer of \(base) is not what this version reads; is a gateway there, and of this version?")
+                "The answer of \(name) is not what this version reads; is a gateway there, and of this version?")
         }
     }
 

@@ -14,12 +14,11 @@ enum Source {
     static func read<Result>(_ options: SourceOptions, _ body: (Source) async throws -> Result) async throws -> Result {
         if let url = options.url { return try await remote(url, options.bearer, body) }
         let configuration = try options.file.load()
-        guard configuration.localIssuer, let endpoint = configuration.listen.console else {
+        guard configuration.localIssuer, configuration.listen.console != nil else {
             return try await body(.folder(configuration))
         }
-        let token = try mint(configuration, audience: ConsoleServer.operatorAudience)
         do {
-            return try await local(configuration, endpoint, token) { try await body(.api($0)) }
+            return try await local(configuration, operatorRequest) { try await body(.api($0)) }
         } catch is Unreachable {
             return try await body(.folder(configuration))
         }
@@ -38,13 +37,12 @@ enum Source {
                 }
             }
             let configuration = try options.file.load()
-            guard let endpoint = configuration.listen.console else {
+            guard configuration.listen.console != nil else {
                 throw CommandFailure.usage(
                     "\(configuration.file) has no listen.console, where the gateway would take this. Add it, e.g. console: 127.0.0.1:6090."
                 )
             }
-            let token = try issuer(configuration).mint(try request(configuration))
-            return try await local(configuration, endpoint, token, body)
+            return try await local(configuration, request, body)
         } catch let error as Unreachable {
             throw error.failure
         } catch let error as GatewayError {
@@ -75,14 +73,6 @@ enum Source {
         }
     }
 
-    private static func mint(_ configuration: Configuration, audience: String) throws -> String {
-        do {
-            return try issuer(configuration).mint(operatorRequest(configuration))
-        } catch let error as GatewayError {
-            throw CommandFailure(error)
-        }
-    }
-
     private static func remote<Result>(_ url: String, _ token: String?, _ body: (Source) async throws -> Result)
         async throws -> Result
     {
@@ -96,16 +86,20 @@ enum Source {
         }
     }
 
+    /// Never by the console's port: while the gateway is down that is anybody's on this machine, and a token sent there
+    /// would be theirs.
     private static func local<Result>(
-        _ configuration: Configuration, _ endpoint: Endpoint, _ token: String,
+        _ configuration: Configuration, _ request: (Configuration) throws -> EmbeddedIssuer.Request,
         _ body: (APIClient) async throws -> Result
     ) async throws -> Result {
-        let certificate = ConsoleServer.certificate(of: configuration)
-        // A wildcard is listened on everywhere, loopback included.
-        var reached = endpoint
-        if endpoint.host == "0.0.0.0" { reached.host = "127.0.0.1" }
-        if endpoint.host == "::" { reached.host = "::1" }
-        let base = (certificate == nil ? "http://" : "https://") + reached.description
-        return try await APIClient.with(base, token: token, authority: certificate?.certificate, body)
+        try await APIClient.local(
+            configuration.data,
+            token: {
+                do {
+                    return try issuer(configuration).mint(try request(configuration))
+                } catch let error as GatewayError {
+                    throw CommandFailure(error)
+                }
+            }, body)
     }
 }
