@@ -10,6 +10,8 @@ package struct Problem: Error, Sendable {
     package var detail: String
     /// For 405: what the path takes.
     private var allow: [String] = []
+    /// Seconds after which it may go better.
+    package private(set) var retryAfter: Int?
 
     package init(_ status: HTTPResponse.Status, _ code: String, _ detail: String) {
         self.status = status
@@ -28,6 +30,12 @@ package struct Problem: Error, Sendable {
         let list = methods.joined(separator: ", ")
         var problem = Problem(.methodNotAllowed, "method_not_allowed", "This path takes \(list) only.")
         problem.allow = methods
+        return problem
+    }
+
+    static func busy(_ detail: String) -> Problem {
+        var problem = Problem(.serviceUnavailable, "busy", detail)
+        problem.retryAfter = 1
         return problem
     }
 
@@ -54,6 +62,7 @@ package struct Problem: Error, Sendable {
         var response = ConsoleJSON.response(body, status: status)
         response.headers[.contentType] = "application/problem+json"
         if !allow.isEmpty { response.headers[.allow] = allow.joined(separator: ", ") }
+        if let retryAfter { response.headers[.retryAfter] = String(retryAfter) }
         if status == .unauthorized { response.headers[.wwwAuthenticate] = "Bearer realm=\"sallyport\"" }
         return response
     }

@@ -1,3 +1,4 @@
+import AuditConsole
 import AuditLedger
 import AuditStore
 import Crypto
@@ -166,6 +167,24 @@ import Testing
             console.failsToAppend.withLock { $0 = true }
             let answer = try await console.get("/ledger/tile/entries/000.p/3", console.token("eve", ["security"]))
             #expect(answer.status == 503)
+        }
+    }
+
+    /// What is dear to answer is made for two at once; the third is told to come back.
+    @Test func proofsAreNotPiledUp() async throws {
+        let places = SearchPlaces(most: 2)
+        try await places.run {
+            try await places.run {
+                do {
+                    try await places.run { Issue.record("a third one was let in") }
+                } catch let problem as Problem {
+                    #expect(problem.code == "busy")
+                    #expect(problem.retryAfter == 1)
+                }
+            }
+            // A place that was left is free, also by an error.
+            await #expect(throws: CancellationError.self) { try await places.run { throw CancellationError() } }
+            try await places.run {}
         }
     }
 

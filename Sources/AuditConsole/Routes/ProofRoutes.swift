@@ -3,16 +3,27 @@ import AuditStore
 import Foundation
 import GatewayCore
 import Hummingbird
+import Synchronization
 
 /// Proofs that an entry is in the log, and that the log only grew; and the entry of a verification.
 struct ProofRoutes {
     /// Bundles of 256 entries that are read around an id's time; an entry further off was recorded under another clock.
     private static let reach: UInt64 = 512
+    /// The same for callers without a role, who may only ask for entries of their own sessions: those of a running
+    /// gateway's clock.
+    private static let ownReach: UInt64 = 8
+    /// Searches at once: each reads and decodes files of the ledger.
+    private static let mostSearches = 2
 
     let services: ConsoleServices
+    private let searches = SearchPlaces(most: mostSearches)
+
+    init(services: ConsoleServices) {
+        self.services = services
+    }
 
     func add(to group: RouterGroup<ConsoleContext>) {
-        let services = self.services
+        let (services, searches) = (self.services, self.searches)
         group.get("ledger/inclusion") { request, context in
             try request.allowOnly(["entry"])
             let caller = try context.requireCaller()
@@ -20,8 +31,9 @@ struct ProofRoutes {
                 throw Problem.badRequest("entry must be an entry's id, or its index in the log.")
             }
             let proofs = try Self.proofs(services)
-            let view = try await Self.blocking {
-                try InclusionView.make(entry, proofs, reach: Self.reach)
+            let reach = caller.seesAll ? Self.reach : Self.ownReach
+            let view = try await searches.run {
+                try await Self.blocking { try InclusionView.make(entry, proofs, reach: reach) }
             }
             guard let view, try caller.seesAll || view.isBy(caller.principal) else {
                 throw Problem(.notFound, "not_found", "There is no such entry in the log, or it is not yours.")
@@ -82,4 +94,26 @@ struct ProofRoutes {
     }
 
     private static let queue = DispatchQueue(label: "sallyport.console.proofs", attributes: .concurrent)
+}
+
+/// Lets a few through at once and turns the rest away, so that what is dear to answer cannot be piled up.
+package final class SearchPlaces: Sendable {
+    private let most: Int
+    private let taken = Mutex(0)
+
+    package init(most: Int) {
+        self.most = most
+    }
+
+    /// Errors: `Problem.busy`, and those of `body`.
+    package func run<Result: Sendable>(_ body: () async throws -> Result) async throws -> Result {
+        let isFree = taken.withLock { taken in
+            guard taken < most else { return false }
+            taken += 1
+            return true
+        }
+        guard isFree else { throw Problem.busy("Enough proofs are being made now; try again in a second.") }
+        defer { taken.withLock { $0 -= 1 } }
+        return try await body()
+    }
 }
