@@ -1,6 +1,7 @@
 import AuditConsole
 import AuditLedger
 import GatewayCore
+import Identity
 import Synchronization
 import Testing
 
@@ -31,6 +32,42 @@ import Testing
             #expect(draft?.type == .admin("erased"))
             #expect(draft?.principal?.subject == "root")
             #expect(draft?.content == [ContentItem(.reason, "asked for")])
+        }
+    }
+
+    /// More than a page of them, with those of others between, and of one who goes by that subject as a name.
+    @Test func allOfAPrincipalsSessionsAreErased() async throws {
+        let namesake = Principal(
+            issuer: EmbeddedIssuer.defaultURL, subject: "x9", name: "ada", groups: [], isPersonIssuer: true)
+        let foreign = Principal(issuer: "https://other", subject: "ada", groups: [], isPersonIssuer: true)
+        // Newest first, and the oldest of all is ada's.
+        var sessions = (0..<3600).map { place in
+            FixtureTrail.Recorded.session(
+                RecordID(high: 1, low: UInt64(10_000 - place)),
+                of: place % 3 == 0 ? namesake : place % 3 == 1 ? foreign : TestConsole.ada, texts: [])
+        }
+        try await TestConsole.with(sessions) { [sessions] console in
+            let admin = console.token("root", ["platform"])
+            let answer = try await console.post(
+                "/api/v1/erasures", admin, #"{"principal":"ada","issuer":"sallyport:local","reason":"x"}"#)
+            #expect(answer.json["erased"] as? Int == 1200)
+            let erased = console.erased.withLock { Set($0.map(\.description)) }
+            #expect(
+                erased
+                    == Set(
+                        sessions.filter { $0.view.principal?.issuer == "sallyport:local" }
+                            .filter { $0.view.principal?.subject == "ada" }.map(\.view.id)))
+        }
+        // One that is open far back stops it before anything is destroyed.
+        sessions[3599].view.state = "open"
+        try await TestConsole.with(sessions) { console in
+            let admin = console.token("root", ["platform"])
+            let refused = try await console.post("/api/v1/erasures", admin, #"{"principal":"ada","reason":"x"}"#)
+            #expect(refused.status == 409)
+            #expect(console.erased.withLock { $0 }.isEmpty)
+            let other = try await console.post(
+                "/api/v1/erasures", admin, #"{"principal":"ada","issuer":"https://other","reason":"x"}"#)
+            #expect(other.json["erased"] as? Int == 1200)
         }
     }
 

@@ -18,6 +18,7 @@ struct FixtureTrail: Trail {
     func sessions(_ filter: SessionFilter, before cursor: RecordID?, limit: Int) async throws -> [SessionView] {
         let views = sessions.map(\.view).filter { view in
             (filter.owner.map { $0.subject == view.principal?.subject && $0.issuer == view.principal?.issuer } ?? true)
+                && (filter.issuer.map { $0 == view.principal?.issuer } ?? true)
                 && (filter.subject.map { $0 == view.principal?.subject } ?? true)
                 && (filter.principal.map { $0 == view.principal?.subject || $0 == view.principal?.name } ?? true)
                 && (filter.connection.map { $0 == view.connection } ?? true)

@@ -4,8 +4,8 @@ import Hummingbird
 
 /// Destroying the content of closed sessions, for administrators.
 struct ErasureRoutes {
-    /// Sessions erased in one request; more take another one.
-    private static let most = 1000
+    /// Sessions listed, and erased under one entry, at once.
+    private static let page = 1000
 
     let services: ConsoleServices
 
@@ -26,7 +26,7 @@ struct ErasureRoutes {
             let members = try await request.members()
             try members.allowOnly(["session", "principal", "issuer", "reason"])
             let reason = try members.requiredText("reason")
-            let (session, principal) = (try members.text("session"), try members.text("principal"))
+            let (session, principal) = (try members.text("session"), try members.claim("principal"))
             guard (session == nil) != (principal == nil) else {
                 throw Problem.badRequest("Name one of session or principal (which alone takes an issuer).")
             }
@@ -36,23 +36,30 @@ struct ErasureRoutes {
                 return ConsoleJSON.response(ErasureView(erased: 1))
             }
             var filter = SessionFilter()
-            filter.principal = principal
-            let issuer = try members.text("issuer")
-            var erased = 0
-            while true {
-                let found = try await services.trail.sessions(filter, before: nil, limit: Self.most)
-                let wanted = found.filter { $0.principal?.subject == principal }
-                    .filter { issuer == nil || $0.principal?.issuer == issuer }
-                if let open = wanted.first(where: { $0.state == "open" }) {
-                    throw Problem(.conflict, "session_open", "Session \(open.id) is open; end it first.")
-                }
-                guard !wanted.isEmpty else { break }
-                try await Self.erase(wanted.compactMap { RecordID($0.id) }, reason, context, services)
-                erased += wanted.count
-                guard found.count == Self.most else { break }
+            filter.subject = principal
+            filter.issuer = try members.claim("issuer")
+            // All of them are found closed before the first one is destroyed.
+            let sessions = try await Self.closed(filter, services.trail)
+            for start in stride(from: 0, to: sessions.count, by: Self.page) {
+                try await Self.erase(Array(sessions[start...].prefix(Self.page)), reason, context, services)
             }
-            return ConsoleJSON.response(ErasureView(erased: erased))
+            return ConsoleJSON.response(ErasureView(erased: sessions.count))
         }
+    }
+
+    /// Every session that the filter finds, newest first; `session_open` when one of them is open.
+    private static func closed(_ filter: SessionFilter, _ trail: any Trail) async throws -> [RecordID] {
+        var sessions: [RecordID] = []
+        var cursor: RecordID?
+        repeat {
+            let found = try await trail.sessions(filter, before: cursor, limit: page)
+            if let open = found.first(where: { $0.state == "open" }) {
+                throw Problem(.conflict, "session_open", "Session \(open.id) is open; end it first.")
+            }
+            sessions += found.compactMap { RecordID($0.id) }
+            cursor = found.count == page ? sessions.last : nil
+        } while cursor != nil
+        return sessions
     }
 
     private static func erase(

@@ -23,6 +23,7 @@ package struct ArchiveTrail: Trail {
         var query = SessionQuery(limit: limit)
         query.owner = filter.owner
         query.subject = filter.subject
+        query.issuer = filter.issuer
         query.principal = filter.principal
         query.agent = filter.agent
         query.run = filter.run

@@ -53,6 +53,8 @@ package struct SessionQuery: Sendable {
     package var owner: Principal?
     /// Exactly this subject, at any issuer.
     package var subject: String?
+    /// Exactly this issuer.
+    package var issuer: String?
     /// Subject or readable name.
     package var principal: String?
     package var agent: String?

@@ -42,6 +42,7 @@ extension AuditArchive {
         }
         add("issuer = ? AND subject = ?", query.owner?.issuer, query.owner?.subject)
         add("subject = ?", query.subject)
+        add("issuer = ?", query.issuer)
         add("(subject = ? OR name = ?)", query.principal, query.principal)
         add("agent = ?", query.agent)
         add("run = ?", query.run)
