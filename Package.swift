@@ -60,7 +60,7 @@ var targets: [Target] = [
 
     // Storage, identity, secrets.
     floor("AuditStore", on: ["AuditLedger", "GatewayCore", "CXXHash", "CZstd", "CLibcrypto", grdb, crypto]),
-    floor("Identity", on: ["GatewayCore", jwtKit, asyncHTTPClient, crypto, nioCore, nioHTTP1]),
+    floor("Identity", on: ["GatewayCore", jwtKit, asyncHTTPClient, crypto, nioCore, nioHTTP1, nioSSL]),
     floor("CredentialVault", on: ["GatewayCore", crypto]),
     floor(
         "GatewayConfiguration",

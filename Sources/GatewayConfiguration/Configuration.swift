@@ -11,6 +11,8 @@ package struct Configuration: Sendable {
     package var listen = ListenConfiguration()
     package var tls = TLSConfiguration.auto
     package var issuers: [IssuerConfiguration] = []
+    /// How issuers are asked whether tokens still hold, by their URL.
+    package var introspection: [String: IntrospectionConfiguration] = [:]
     /// The embedded issuer is on.
     package var localIssuer = false
     package var roles = RolesConfiguration()
@@ -34,6 +36,23 @@ package struct Configuration: Sendable {
         self.file = file
         self.data = data
         self.vaultKey = vaultKey
+    }
+}
+
+/// How an issuer is asked whether a token still holds (RFC 7662).
+package struct IntrospectionConfiguration: Sendable {
+    package var clientID: String
+    package var secret: SecretReference
+    /// Seconds between two questions about the same token.
+    package var interval: Int
+    /// Seconds for which sessions go on while the issuer cannot be asked.
+    package var grace: Int
+
+    init(clientID: String, secret: SecretReference, interval: Int, grace: Int) {
+        self.clientID = clientID
+        self.secret = secret
+        self.interval = interval
+        self.grace = grace
     }
 }
 

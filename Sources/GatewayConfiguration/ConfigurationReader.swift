@@ -22,7 +22,8 @@ struct ConfigurationReader {
                 ], later: ["notify", "storage"])
         else { return nil }
         let data = section.read("data", or: context.absolute("data")) { context.path($0) }
-        let identity = section["identity"].flatMap { readIdentity($0) }
+        let identity = section["identity"].flatMap { IdentityReader(context: context).read($0) }
+        context.issuers = identity?.names ?? []
         if section["identity"] == nil {
             root.problem(
                 "`identity` is missing, so nobody could sign in", fix: "write identity: {local: true} or list issuers")
@@ -49,6 +50,7 @@ struct ConfigurationReader {
         configuration.listen = listen
         configuration.tls = tls
         configuration.issuers = identity.issuers
+        configuration.introspection = identity.introspection
         configuration.localIssuer = identity.local
         configuration.roles = roles
         configuration.session = session
@@ -127,59 +129,6 @@ struct ConfigurationReader {
             guard let certificate, let key else { return nil }
             return .files(certificate: certificate, key: key)
         }
-    }
-
-    private mutating func readIdentity(_ value: Value) -> (issuers: [IssuerConfiguration], local: Bool)? {
-        guard let section = value.section(["issuers", "local"], later: ["saml", "clients"]) else { return nil }
-        let local = section.read("local", or: false) { $0.bool() }
-        var issuers: [IssuerConfiguration] = []
-        for element in section["issuers"]?.list() ?? [] {
-            guard let issuer = readIssuer(element) else { continue }
-            if issuers.contains(where: { $0.url == issuer.url }) {
-                element.problem("the issuer \(issuer.url) is listed twice", fix: "keep one of them")
-            }
-            issuers.append(issuer)
-        }
-        if section["issuers"] == nil, local == false {
-            value.problem("there is no issuer, so nobody could sign in", fix: "write local: true or list issuers")
-        }
-        context.issuers = Set(issuers.map(\.url))
-        if local == true { context.issuers.insert(EmbeddedIssuer.defaultURL) }
-        return local.map { (issuers, $0) }
-    }
-
-    private func readIssuer(_ value: Value) -> IssuerConfiguration? {
-        guard
-            let section = value.section(
-                ["url", "audience", "claims", "people", "algorithms"],
-                later: ["introspection", "name", "client_id", "client_secret"]),
-            let urlValue = section.required("url", "write the issuer's URL exactly as in its tokens"),
-            let url = urlValue.text()
-        else { return nil }
-        let host = url.hasPrefix("http://") ? url.dropFirst(7).prefix { $0 != "/" && $0 != ":" } : ""
-        let isPlainLoopback = Endpoint(host: String(host), port: 0).isLoopback || url.hasPrefix("http://[::1]")
-        guard url.hasPrefix("https://") && url.utf8.count > 8 || isPlainLoopback, !url.contains("@"),
-            !url.contains("?"), !url.contains("#")
-        else {
-            urlValue.problem(
-                "an issuer is reached by https\(urlValue.shown)",
-                fix: "write its https URL; http is for loopback hosts only")
-            return nil
-        }
-        var issuer = IssuerConfiguration(url: url)
-        if let audience = section["audience"] { issuer.audiences = audience.texts() }
-        if let people = section["people"] { issuer.people = people.bool() ?? false }
-        if let claims = section["claims"]?.section(["groups", "agent", "interactive"]) {
-            if let path = claims["groups"]?.text() { issuer.groupsClaim = IssuerConfiguration.claimPath(path) }
-            if let path = claims["agent"]?.text() { issuer.agentClaim = IssuerConfiguration.claimPath(path) }
-            if let path = claims["interactive"]?.text() {
-                issuer.interactiveClaim = IssuerConfiguration.claimPath(path)
-            }
-        }
-        if let algorithms = section["algorithms"] {
-            issuer.algorithms = Set(algorithms.list().compactMap { $0.choice(TokenAlgorithm.self) })
-        }
-        return issuer
     }
 
     private func readRoles(_ value: Value) -> RolesConfiguration {

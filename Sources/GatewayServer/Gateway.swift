@@ -33,7 +33,7 @@ package final class Gateway: Sendable {
 
     private let group: MultiThreadedEventLoopGroup
     private let analyzer: SQLAnalyzer
-    private let fetcher: HTTPDocumentFetcher
+    private let fetchers: [HTTPDocumentFetcher]
     private let catalogues: CatalogueService
     private let retention: RetentionService
     private let disk: DiskService
@@ -46,6 +46,7 @@ package final class Gateway: Sendable {
         var addresses: [(kind: String, endpoint: Endpoint)] = []
         var observation: ObserverToken?
         var ticker: RepeatedTask?
+        var watch: Task<Void, Never>?
         var isStopped = false
     }
 
@@ -82,11 +83,18 @@ package final class Gateway: Sendable {
         analysis.limits = configuration.analysisLimits
         analyzer = SQLAnalyzer(analysis)
         catalogues = CatalogueService()
-        fetcher = HTTPDocumentFetcher()
+        let standard = HTTPDocumentFetcher()
+        var fetchers = [standard]
         verifier = try TokenVerifier(
             issuers: configuration.issuers,
             embedded: configuration.localIssuer ? EmbeddedIssuer(dataFolder: configuration.data) : nil,
-            fetcher: fetcher)
+            fetcher: { issuer in
+                guard let authority = issuer.authority else { return standard }
+                fetchers.append(HTTPDocumentFetcher(authority: authority))
+                return fetchers[fetchers.count - 1]
+            },
+            introspection: { configuration.introspection[$0.url].map(TokenIntrospector.Settings.init) })
+        self.fetchers = fetchers
         approvals = ApprovalService(store: store, digestKey: vault.derive(.approvalDigest), logger: logger)
         locks = LockService(store: store, sessions: sessions)
         let book = try ConnectionBook(configuration, vault: vault, analyzer: analyzer)
@@ -167,7 +175,11 @@ package final class Gateway: Sendable {
         let ticker = group.next().scheduleRepeatedTask(initialDelay: .seconds(1), delay: .seconds(1)) { _ in
             approvals.expire()
         }
-        state.withLock { $0.ticker = ticker }
+        let watch = TokenWatch(sessions: sessions, logger: logger)
+        state.withLock { state in
+            state.ticker = ticker
+            if !configuration.introspection.isEmpty { state.watch = Task { await watch.run() } }
+        }
     }
 
     private func listenPostgres(_ endpoint: Endpoint) async throws(GatewayError) {
@@ -228,15 +240,16 @@ package final class Gateway: Sendable {
 
     /// Stops accepting, ends every session in its protocol's words, closes the ledger. Takes at most some seconds.
     package func stop() async {
-        let (listeners, ticker, first) = state.withLock { state in
+        let (listeners, ticker, watch, first) = state.withLock { state in
             defer {
                 state.listeners = []
                 state.isStopped = true
             }
-            return (state.listeners, state.ticker, !state.isStopped)
+            return (state.listeners, state.ticker, state.watch, !state.isStopped)
         }
         guard first else { return }
         ticker?.cancel()
+        watch?.cancel()
         for listener in listeners { try? await listener.close().get() }
         await retention.stop()
         await disk.stop()
@@ -255,7 +268,7 @@ package final class Gateway: Sendable {
             }
         }
         analyzer.shutdown()
-        await fetcher.shutdown()
+        for fetcher in fetchers { await fetcher.shutdown() }
         try? await group.shutdownGracefully()
     }
 }
@@ -263,6 +276,17 @@ package final class Gateway: Sendable {
 extension GatewayError.Code {
     package static let gatewayStart = GatewayError.Code("gateway.start")
     package static let gatewayStopping = GatewayError.Code("gateway.stopping")
+}
+
+extension TokenIntrospector.Settings {
+    init(_ configuration: IntrospectionConfiguration) {
+        let reference = configuration.secret
+        self.init(clientID: configuration.clientID) { () throws(GatewayError) in
+            try reference.resolve().withBytes { Array($0) }
+        }
+        interval = Int64(configuration.interval)
+        grace = Int64(configuration.grace)
+    }
 }
 
 extension Configuration {

@@ -21,6 +21,17 @@ package struct Discovery: Sendable {
 
     /// Fetches the discovery document and then the keys that it names; the answer's `maxAge` is that of the keys.
     package func keys() async throws(GatewayError) -> (keys: KeySet, maxAge: Int64?) {
+        let fetched = try await fetcher.fetch(try await address("jwks_uri"), limit: Self.keySetLimit)
+        return (try await KeySet(json: fetched.body), fetched.maxAge)
+    }
+
+    /// Where the issuer is asked whether a token still holds (RFC 7662 section 2).
+    package func introspectionEndpoint() async throws(GatewayError) -> String {
+        try await address("introspection_endpoint")
+    }
+
+    /// An address that the discovery document names.
+    private func address(_ member: String) async throws(GatewayError) -> String {
         let base = issuer.hasSuffix("/") ? String(issuer.dropLast()) : issuer
         let document = try await fetcher.fetch(base + "/.well-known/openid-configuration", limit: Self.documentLimit)
         guard let metadata = JSONReader.read(document.body) else {
@@ -31,14 +42,13 @@ package struct Discovery: Sendable {
                 .issuerInvalid,
                 "The discovery document of \(issuer) is one of another issuer; the URLs must match exactly.")
         }
-        guard let address = metadata["jwks_uri"]?.string, address.utf8.count <= 2048,
+        guard let address = metadata[member]?.string, address.utf8.count <= 2048,
             Self.isAcceptable(address, plainAllowed: issuer.hasPrefix("http://"))
         else {
             throw GatewayError(
-                .issuerInvalid, "The discovery document of \(issuer) names no acceptable jwks_uri; it must be https.")
+                .issuerInvalid, "The discovery document of \(issuer) names no acceptable \(member); it must be https.")
         }
-        let fetched = try await fetcher.fetch(address, limit: Self.keySetLimit)
-        return (try await KeySet(json: fetched.body), fetched.maxAge)
+        return address
     }
 
     /// https with a host, or http to this machine itself. User info is refused: it can make one host look like another.

@@ -24,6 +24,12 @@ package struct FetchedDocument: Sendable {
     }
 }
 
+/// Sends forms to issuers. Errors: `issuer.unavailable`, `issuer.invalid` (too large, or a redirect).
+package protocol FormPoster: Sendable {
+    /// The body of a 200 answer. `form` is encoded already; `authorization` is the header's value.
+    func post(_ url: String, form: String, authorization: String, limit: Int) async throws(GatewayError) -> [UInt8]
+}
+
 /// Gets documents from issuers. Errors: `issuer.unavailable`, `issuer.invalid` (too large, or a redirect).
 package protocol DocumentFetcher: Sendable {
     func fetch(_ url: String, limit: Int) async throws(GatewayError) -> FetchedDocument

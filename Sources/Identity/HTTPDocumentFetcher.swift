@@ -2,15 +2,23 @@ import AsyncHTTPClient
 package import GatewayCore
 import NIOCore
 import NIOHTTP1
+import NIOSSL
 
 /// Fetches over HTTP: no redirects, no decompression, a cap on the body and a limit on the whole time.
-package final class HTTPDocumentFetcher: DocumentFetcher {
+package final class HTTPDocumentFetcher: DocumentFetcher, FormPoster {
     private let client: HTTPClient
     private let milliseconds: Int64
 
-    /// `timeout` is in milliseconds and covers everything from connecting to the last byte.
-    package init(timeout milliseconds: Int64 = 5000) {
+    /// - Parameters:
+    ///   - timeout: in milliseconds; covers everything from connecting to the last byte.
+    ///   - authority: a PEM file with the only authorities to trust; nil for the system's.
+    package init(timeout milliseconds: Int64 = 5000, authority: String? = nil) {
         var configuration = HTTPClient.Configuration()
+        if let authority {
+            var tls = TLSConfiguration.makeClientConfiguration()
+            tls.trustRoots = .file(authority)
+            configuration.tlsConfiguration = tls
+        }
         configuration.redirectConfiguration = .disallow
         configuration.decompression = .disabled
         let backstop = Self.backstop(milliseconds)
@@ -30,13 +38,29 @@ package final class HTTPDocumentFetcher: DocumentFetcher {
     }
 
     package func fetch(_ url: String, limit: Int) async throws(GatewayError) -> FetchedDocument {
+        try await exchange(HTTPClientRequest(url: url), limit)
+    }
+
+    package func post(
+        _ url: String, form: String, authorization: String, limit: Int
+    ) async throws(GatewayError) -> [UInt8] {
+        var request = HTTPClientRequest(url: url)
+        request.method = .POST
+        request.headers.add(name: "Content-Type", value: "application/x-www-form-urlencoded")
+        request.headers.add(name: "Authorization", value: authorization)
+        request.body = .bytes(ByteBuffer(string: form))
+        return try await exchange(request, limit).body
+    }
+
+    private func exchange(_ request: HTTPClientRequest, _ limit: Int) async throws(GatewayError) -> FetchedDocument {
         let client = client
         let milliseconds = milliseconds
+        let url = request.url
         do {
             // The client's own deadline ends with the head on some paths; this one also ends a body that drips.
             return try await withThrowingTaskGroup(of: FetchedDocument.self) { group in
                 group.addTask {
-                    try await Self.get(url, limit: limit, client: client, timeout: Self.backstop(milliseconds))
+                    try await Self.run(request, limit: limit, client: client, timeout: Self.backstop(milliseconds))
                 }
                 group.addTask {
                     try await Task.sleep(for: .milliseconds(milliseconds))
@@ -54,10 +78,11 @@ package final class HTTPDocumentFetcher: DocumentFetcher {
         }
     }
 
-    private static func get(_ url: String, limit: Int, client: HTTPClient, timeout: TimeAmount) async throws
-        -> FetchedDocument
-    {
-        var request = HTTPClientRequest(url: url)
+    private static func run(
+        _ request: HTTPClientRequest, limit: Int, client: HTTPClient, timeout: TimeAmount
+    ) async throws -> FetchedDocument {
+        var request = request
+        let url = request.url
         request.headers.add(name: "Accept", value: "application/json")
         // Fetches are minutes apart: a connection kept for the next would often be closed just as it is used.
         request.headers.add(name: "Connection", value: "close")

@@ -19,6 +19,8 @@ extension GatewayError.Code {
     package static let tokenNotYetValid = Self("token.not_yet_valid")
     /// `exp`, `nbf` or `iat` is missing where required or no number in range.
     package static let tokenTime = Self("token.time")
+    /// The issuer says that the token does not hold any more (RFC 7662).
+    package static let tokenRevoked = Self("token.revoked")
     package static let tokenSubject = Self("token.subject")
     package static let tokenGroups = Self("token.groups")
     /// Another claim that identity rests on has the wrong type or size.

@@ -16,6 +16,8 @@ package struct IssuerConfiguration: Sendable, Hashable {
     /// Whether principals of this issuer are people, who alone may hold roles.
     package var people: Bool
     package var algorithms: Set<TokenAlgorithm>
+    /// A PEM file with the only authorities that the issuer's certificate may rest on; nil for the system's.
+    package var authority: String?
 
     package init(
         url: String, audiences: [String] = [TokenVerifier.sessionAudience], groupsClaim: [String] = ["groups"],

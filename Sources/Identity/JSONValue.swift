@@ -11,6 +11,10 @@ package enum JSONValue: Sendable, Equatable {
         if case .string(let text) = self { text } else { nil }
     }
 
+    package var bool: Bool? {
+        if case .bool(let value) = self { value } else { nil }
+    }
+
     package var number: Double? {
         if case .number(let value) = self { value } else { nil }
     }

@@ -16,13 +16,17 @@ package final class TokenVerifier: Sendable {
     }
 
     private let issuers: [(configuration: IssuerConfiguration, keys: any KeySource)]
+    /// By issuer.
+    private let introspectors: [String: TokenIntrospector]
     private let now: @Sendable () -> Timestamp
 
     package init(
         issuers: [(configuration: IssuerConfiguration, keys: any KeySource)],
+        introspectors: [TokenIntrospector] = [],
         now: @escaping @Sendable () -> Timestamp = Timestamp.wall
     ) {
         self.issuers = issuers
+        self.introspectors = Dictionary(introspectors.map { ($0.issuer, $0) }) { first, _ in first }
         self.now = now
     }
 
@@ -48,10 +52,17 @@ package final class TokenVerifier: Sendable {
             return .refused(error, ClaimedIdentity())
         }
         do {
-            return .accepted(try await identity(of: compact, audience: audience))
+            let identity = try await identity(of: compact, audience: audience)
+            try await introspectors[identity.principal.issuer]?.requireActive(token)
+            return .accepted(identity)
         } catch {
             return .refused(error, ClaimedIdentity(payload: compact.payload))
         }
+    }
+
+    /// What a session that `token` opened must be watched by; nil when its issuer is not asked.
+    package func watched(_ token: String, of identity: VerifiedIdentity) -> WatchedToken? {
+        introspectors[identity.principal.issuer].map { WatchedToken(token, $0) }
     }
 
     private func identity(of token: CompactToken, audience: String) async throws(GatewayError) -> VerifiedIdentity {

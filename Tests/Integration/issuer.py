@@ -3,8 +3,10 @@
 import base64
 import http.server
 import json
+import ssl
 import threading
 import time
+import urllib.parse
 
 import jwt
 from cryptography.hazmat.primitives import serialization
@@ -41,10 +43,15 @@ class Key:
 
 
 class Issuer:
-    """Serves `/.well-known/openid-configuration` and `/keys` on 127.0.0.1."""
+    """Serves `/.well-known/openid-configuration`, `/keys` and `/introspect` (RFC 7662) on 127.0.0.1.
 
-    def __init__(self):
+    `certificate`: (certificate, key), to be served over TLS.
+    """
+
+    def __init__(self, certificate=None):
         self.keys = [Key("first")]
+        # Tokens that do not hold any more; whether questions are answered at all; what came as client credentials.
+        self.revoked, self.is_silent, self.clients = set(), False, []
         self.fetched = []
         issuer = self
 
@@ -54,6 +61,7 @@ class Issuer:
                 if self.path == "/.well-known/openid-configuration":
                     body = {"issuer": issuer.url, "jwks_uri": issuer.url + "/keys",
                             "authorization_endpoint": issuer.url + "/authorize", "token_endpoint": issuer.url + "/token",
+                            "introspection_endpoint": issuer.url + "/introspect",
                             "response_types_supported": ["code"], "subject_types_supported": ["public"],
                             "id_token_signing_alg_values_supported": ["RS256", "ES256"]}
                 elif self.path == "/keys":
@@ -68,11 +76,29 @@ class Issuer:
                 self.end_headers()
                 self.wfile.write(data)
 
+            def do_POST(self):
+                issuer.fetched.append(self.path)
+                form = urllib.parse.parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
+                issuer.clients.append(base64.b64decode(self.headers["Authorization"].split()[1]).decode())
+                if self.path != "/introspect" or issuer.is_silent:
+                    self.send_error(503)
+                    return
+                data = json.dumps({"active": form["token"][0] not in issuer.revoked}).encode()
+                self.send_response(200)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(data)))
+                self.end_headers()
+                self.wfile.write(data)
+
             def log_message(self, *_):
                 pass
 
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
+        if certificate:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(*certificate)
+            self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
+        self.url = f"{'https' if certificate else 'http'}://127.0.0.1:{self.server.server_address[1]}"
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
     def stop(self):

@@ -10,6 +10,13 @@ package struct ExchangeView: Codable, Sendable, Hashable {
         package var code: String?
         package var tag: String?
         package var error: String?
+
+        package init(kind: String, code: String? = nil, tag: String? = nil, error: String? = nil) {
+            self.kind = kind
+            self.code = code
+            self.tag = tag
+            self.error = error
+        }
     }
 
     package struct Approval: Codable, Sendable, Hashable {

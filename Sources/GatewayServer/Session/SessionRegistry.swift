@@ -13,6 +13,7 @@ package final class SessionRegistry: Sendable {
         /// With what the client claimed: a lock may name that, too.
         var agent: AgentContext
         var ticket: RecordID?
+        var token: WatchedToken?
         var connection: String
         var secret: [UInt8]
         var processID: Int32
@@ -50,7 +51,7 @@ package final class SessionRegistry: Sendable {
         let isDraining = state.withLock { state in
             state.sessions[session.context.session] = Entry(
                 handle: handle, principal: session.identity.principal, agent: session.context.agent,
-                ticket: session.ticket, connection: session.connection.name, secret: key.secret,
+                ticket: session.ticket, token: session.token, connection: session.connection.name, secret: key.secret,
                 processID: key.processID)
             state.byProcessID[key.processID] = session.context.session
             return state.isDraining
@@ -93,6 +94,16 @@ package final class SessionRegistry: Sendable {
     func end(ticket: RecordID) {
         let matching = state.withLock { $0.sessions.values.filter { $0.ticket == ticket } }
         for entry in matching { entry.handle.order(.abort(.locked, SignInRefused.ticketRevoked)) }
+    }
+
+    /// Open sessions whose tokens' issuers are asked whether they still hold.
+    func watched() -> [(session: RecordID, token: WatchedToken)] {
+        state.withLock { state in state.sessions.compactMap { id, entry in entry.token.map { (id, $0) } } }
+    }
+
+    /// Ends the session because of its token.
+    func end(_ id: RecordID, _ refusal: Refusal) {
+        state.withLock { $0.sessions[id] }?.handle.order(.abort(.locked, refusal))
     }
 
     /// Ends the session; false when there is none.

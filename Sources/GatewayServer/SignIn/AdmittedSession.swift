@@ -17,6 +17,8 @@ struct AdmittedSession: Sendable {
     var since: Timestamp
     /// The ticket that opened it; revoking that ends it.
     var ticket: RecordID?
+    /// What its issuer is asked about while it lives; nil when it is not asked.
+    var token: WatchedToken?
     /// Why it must end though it was admitted: a lock or a revocation that came while it was being opened, too early to
     /// find it among the open ones. Asked once it is there.
     var objection: @Sendable () -> Refusal?
@@ -46,6 +48,14 @@ struct SignInRefused: Error {
     static let ticketRevoked = Refusal(
         code: "28000", message: "This session was ended: its ticket was revoked.",
         hint: "Sign in with a token, or exchange one for a new ticket.")
+
+    static let tokenRevoked = Refusal(
+        code: "28000", message: "This session was ended: its token does not hold any more.",
+        hint: "Sign in anew at your issuer.")
+
+    static let tokenUnknown = Refusal(
+        code: "28000", message: "This session was ended: its issuer cannot be asked whether the token still holds.",
+        hint: "Connect again once the issuer answers.")
 
     static let notRecording = SignInRefused(
         "not_recording", "The gateway cannot record now, so it admits no session.",

@@ -54,7 +54,7 @@ final class SignInService: Sendable {
                 "too_many_sessions", "The gateway has as many sessions as it takes.", hint: "Try again later.",
                 sqlState: "53300")
         }
-        let (identity, ticket) = try await identify(proof)
+        let (identity, ticket, token) = try await identify(proof)
         let entry: ConnectionBook.Entry
         do throws(GatewayError) {
             entry = try AccessDecision.authorize(identity.principal, connection: proof.connection) { name in
@@ -93,7 +93,7 @@ final class SignInService: Sendable {
         let credential = connection.credential
         return AdmittedSession(
             context: context, terms: terms, identity: identity, connection: connection, judge: entry.judge,
-            life: book.life, since: now, ticket: ticket,
+            life: book.life, since: now, ticket: ticket, token: token,
             objection: { [locks, tickets] in
                 if let ticket, tickets.isRevoked(ticket) { return SignInRefused.ticketRevoked }
                 return locks.match(identity.principal, agent: agent, connection: connection.name)
@@ -107,18 +107,18 @@ final class SignInService: Sendable {
 
     private func identify(
         _ proof: SignInProof
-    ) async throws(SignInRefused) -> (identity: VerifiedIdentity, ticket: RecordID?) {
+    ) async throws(SignInRefused) -> (identity: VerifiedIdentity, ticket: RecordID?, token: WatchedToken?) {
         let token = String(decoding: proof.token, as: UTF8.self)
         if TicketStore.isTicket(token) {
             do throws(GatewayError) {
                 let redeemed = try tickets.redeem(token)
-                return (redeemed.identity, redeemed.id)
+                return (redeemed.identity, redeemed.id, nil)
             } catch {
                 throw SignInRefused(error.code.description, error.message, sqlState: "28P01")
             }
         }
         switch await verifier.check(token) {
-        case .accepted(let identity): return (identity, nil)
+        case .accepted(let identity): return (identity, nil, verifier.watched(token, of: identity))
         case .refused(let error, let claimed):
             throw SignInRefused(
                 error.code.description, error.message,
