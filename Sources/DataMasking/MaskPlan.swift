@@ -81,9 +81,7 @@ package struct MaskPlan: Sendable {
         case .mask(let method):
             return method.apply(to: value, into: &output, key: key) ? .replaced : .null
         case .scan(let scanner):
-            let edits = scanner.scan(value)
-            if edits.isEmpty { return .unchanged }
-            return MaskEdit.apply(edits, to: value, into: &output, key: key) ? .replaced : .null
+            return scanner.mask(value, into: &output, key: key)
         }
     }
 }

@@ -6,13 +6,18 @@ package struct MaskSet: Sendable {
     package let key: MaskKey
     /// Every detector of rules that name no columns: for texts outside of columns, such as notices and error details.
     package let scanner: Scanner
+    /// The engine of all rules' detectors, with none chosen.
+    private let blank: Scanner
     /// What a column gets that may be any of the masked ones.
     private let fallback: ColumnAction?
 
     package init(rules: [MaskRule] = [], key: MaskKey) {
         self.rules = rules
         self.key = key
-        var everywhere = Scanner()
+        // One engine for all rules; a column's scanner is a choice of its detectors.
+        let all = Scanner(rules.flatMap { rule in rule.detect.map { ($0, rule.method) } })
+        blank = all.blank
+        var everywhere = blank
         for rule in rules where rule.columns.isEmpty {
             for detector in rule.detect { everywhere.add(detector, rule.method) }
         }
@@ -60,9 +65,7 @@ package struct MaskSet: Sendable {
 
     /// Masks a text that belongs to no column (notice, error detail) by the detectors that apply everywhere.
     package func mask(text: UnsafeRawBufferPointer, into output: inout [UInt8]) -> MaskedValue {
-        let edits = scanner.scan(text)
-        if edits.isEmpty { return .unchanged }
-        return MaskEdit.apply(edits, to: text, into: &output, key: key) ? .replaced : .null
+        scanner.mask(text, into: &output, key: key)
     }
 
     private func action(for column: AnswerColumn) -> ColumnAction {
@@ -78,7 +81,10 @@ package struct MaskSet: Sendable {
                 for detector in rule.detect { scanner.add(detector, rule.method) }
             }
         }
-        return scanner.isEmpty ? .pass : .scan(scanner)
+        if scanner.isEmpty { return .pass }
+        scanner.add(columnName: column.name)
+        for case .column(_, _, let name) in column.origins where name != column.name { scanner.add(columnName: name) }
+        return .scan(scanner)
     }
 
     /// Not known, or computed from something: a detector bound to columns reads it too.

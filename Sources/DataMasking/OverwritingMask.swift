@@ -2,7 +2,7 @@
 /// which the protocol told first, stays true.
 ///
 /// `redact`, `partial` and `null` overwrite the whole value, `hash` ends it with the hash. What detectors look for is
-/// overwritten where it stands; a run of more than 64 KiB without a byte that parts words is overwritten as a whole.
+/// overwritten where it stands.
 package struct OverwritingMask: Sendable {
     /// What the bytes of the value must stay.
     package enum Shape: Sendable {
@@ -18,22 +18,17 @@ package struct OverwritingMask: Sendable {
         case structured
     }
 
-    static let longestRun = 64 << 10
-
     private let shape: Shape
     private let length: Int
     private var position = 0
     private var hash: MaskKey.StreamedHash?
-    private let scanner: Scanner?
-    private var run: [UInt8] = []
-    private var isOverlong = false
-    /// What stands in structured text for a byte that is hidden.
-    private var filler = Self.star
-
+    private var stream: StreamScanner?
+    private var sink: OverwritingSink
     init(_ action: ColumnAction, _ shape: Shape, length: Int, key: MaskKey) {
         self.shape = shape
         self.length = length
-        if case .scan(let scanner) = action { self.scanner = scanner } else { scanner = nil }
+        sink = OverwritingSink(keepsShape: shape != .text)
+        if case .scan(let scanner) = action { stream = StreamScanner(scanner) }
         if action == .mask(.hash), shape == .text, length >= MaskKey.StreamedHash.length {
             hash = MaskKey.StreamedHash(key)
         }
@@ -53,11 +48,10 @@ package struct OverwritingMask: Sendable {
     /// out as went in; bytes beyond the length are not taken.
     package mutating func take(_ piece: UnsafeRawBufferPointer, into output: inout [UInt8]) {
         let piece = UnsafeRawBufferPointer(rebasing: piece.prefix(length - position))
-        if scanner != nil { scan(piece, into: &output) } else { overwrite(piece, into: &output) }
+        let isLast = position + piece.count == length
+        if stream != nil { scan(piece, isLast: isLast, into: &output) } else { overwrite(piece, into: &output) }
         position += piece.count
-        guard position == length else { return }
-        if scanner != nil { endRun(into: &output) }
-        hash?.append(to: &output)
+        if isLast { hash?.append(to: &output) }
     }
 
     // MARK: - Whole
@@ -91,54 +85,72 @@ package struct OverwritingMask: Sendable {
 
     // MARK: - Pieces found
 
-    private mutating func scan(_ piece: UnsafeRawBufferPointer, into output: inout [UInt8]) {
-        for (offset, byte) in piece.enumerated() {
-            if position + offset == 0, shape == .structured, byte.isDigit || byte == UInt8(ascii: "-") {
-                // A number stays one.
-                filler = UInt8(ascii: "0")
-            }
-            if Self.parts(byte) {
-                endRun(into: &output)
-                output.append(byte)
-            } else if isOverlong {
-                output.append(hidden(byte))
-            } else {
-                run.append(byte)
-                guard run.count > Self.longestRun else { continue }
-                for byte in run { output.append(hidden(byte)) }
-                run.removeAll(keepingCapacity: true)
-                isOverlong = true
-            }
+    private mutating func scan(
+        _ piece: UnsafeRawBufferPointer, isLast: Bool, into output: inout [UInt8]
+    ) {
+        guard stream != nil else { return }
+        if position == 0, shape == .structured, let first = piece.first, first.isDigit || first == UInt8(ascii: "-") {
+            // A number stays one.
+            sink.filler = UInt8(ascii: "0")
         }
-    }
-
-    private mutating func endRun(into output: inout [UInt8]) {
-        isOverlong = false
-        guard !run.isEmpty, let scanner else { return }
-        let start = output.count
-        output += run
-        for edit in scanner.scan(run) {
-            for index in edit.range.clamped(to: 0..<run.count) { output[start + index] = hidden(run[index]) }
-        }
-        run.removeAll(keepingCapacity: true)
-    }
-
-    /// Bytes that give structured text its shape stay: braces may stand right beside an address.
-    private func hidden(_ byte: UInt8) -> UInt8 {
-        guard shape != .text else { return Self.star }
-        return byte == UInt8(ascii: "{") || byte == UInt8(ascii: "}") ? byte : filler
-    }
-
-    /// Bytes that no detector's find holds or looks across, so that the text between two of them stands for itself.
-    private static func parts(_ byte: UInt8) -> Bool {
-        switch byte {
-        case 0..<0x20, 0x7F, UInt8(ascii: "\""), UInt8(ascii: "'"), UInt8(ascii: "("), UInt8(ascii: ")"),
-            UInt8(ascii: ","), UInt8(ascii: ":"), UInt8(ascii: ";"), UInt8(ascii: "<"), UInt8(ascii: "="),
-            UInt8(ascii: ">"), UInt8(ascii: "["), UInt8(ascii: "\\"), UInt8(ascii: "]"):
-            true
-        default: false
-        }
+        swap(&sink.output, &output)
+        stream?.take(piece, &sink)
+        if isLast { stream?.finish(&sink) }
+        swap(&sink.output, &output)
     }
 
     private static let star = UInt8(ascii: "*")
+}
+
+/// Puts a byte in the place of each that a find hides.
+private struct OverwritingSink: StreamSink, Sendable {
+    /// Bytes that give structured text its shape stay: braces may stand right beside an address.
+    let keepsShape: Bool
+    /// What stands for a byte that is hidden.
+    var filler = UInt8(ascii: "*")
+    var output: [UInt8] = []
+    /// The byte before is a backslash that stayed: what it escapes must stay too.
+    private var isEscaped = false
+
+    init(keepsShape: Bool) { self.keepsShape = keepsShape }
+
+    mutating func pass(_ bytes: UnsafeRawBufferPointer) {
+        output.append(contentsOf: bytes)
+        guard keepsShape else { return }
+        var backslashes = 0
+        while backslashes < bytes.count, bytes[bytes.count - 1 - backslashes] == 0x5C { backslashes += 1 }
+        if backslashes == bytes.count, isEscaped { backslashes -= 1 }
+        isEscaped = !bytes.isEmpty ? backslashes % 2 != 0 : isEscaped
+    }
+
+    mutating func hide(_ bytes: UnsafeRawBufferPointer, _ method: MaskMethod, isEnd: Bool) {
+        var index = 0
+        while index < bytes.count {
+            let byte = bytes[index]
+            index += 1
+            if keepsShape, isEscaped {
+                output.append(byte)
+                isEscaped = false
+            } else if keepsShape, byte == 0x5C {
+                guard index < bytes.count else {
+                    output.append(byte)
+                    isEscaped = true
+                    continue
+                }
+                // Both bytes of an escape go.
+                output.append(filler)
+                output.append(filler)
+                index += 1
+            } else {
+                output.append(keepsShape && Self.givesShape(byte) ? byte : filler)
+            }
+        }
+    }
+
+    private static func givesShape(_ byte: UInt8) -> Bool {
+        switch byte {
+        case 0..<0x20, 0x22, 0x28, 0x29, 0x2C, 0x5B, 0x5D, 0x7B, 0x7D: true
+        default: false
+        }
+    }
 }

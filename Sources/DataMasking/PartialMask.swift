@@ -31,7 +31,7 @@ enum PartialMask {
 
     private static func appendEmail(_ value: UnsafeRawBufferPointer, into output: inout [UInt8]) -> Bool {
         guard let at = value.lastIndex(of: UInt8(ascii: "@")), at > 0,
-            let match = EmailDetector.match(around: at, in: value, from: 0), match == 0..<value.count
+            Email.isWhole(value, at: at)
         else { return false }
         output.append(contentsOf: value[..<UTF8Shape.next(value, after: 0)])
         output.append(contentsOf: MaskMethod.stars)
