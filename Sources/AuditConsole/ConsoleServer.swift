@@ -6,7 +6,7 @@ import HummingbirdCore
 import HummingbirdTLS
 package import Logging
 import NIOCore
-package import NIOSSL
+import NIOSSL
 
 /// The console's HTTP server: on its endpoint, and for the command line beside it on the operator's socket.
 package final class ConsoleServer: Sendable {

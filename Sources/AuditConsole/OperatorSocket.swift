@@ -1,3 +1,4 @@
+import AuditStore
 package import GatewayCore
 import Glibc
 
@@ -39,21 +40,17 @@ package final class OperatorSocket: Sendable {
     }
 
     private static func openFolder(of data: String) throws(GatewayError) -> Int32? {
-        let descriptor = open(data + "/operator", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
-        guard descriptor >= 0 else {
-            if errno == ENOENT { return nil }
-            throw failure(data, "cannot be opened: \(String(cString: strerror(errno)))")
+        do throws(PrivateFolder.Failure) {
+            return try PrivateFolder.open(data + "/operator", of: data)
+        } catch {
+            switch error {
+            case .missing: return nil
+            case .system(let number): throw failure(data, "cannot be opened: \(String(cString: strerror(number)))")
+            case .exposed:
+                throw failure(
+                    data, "is not the gateway's alone; make it mode 0700, of the user that the gateway runs as")
+            }
         }
-        var status = stat()
-        var parent = stat()
-        // Root serves or asks for whoever owns the data; anybody else for themselves only.
-        guard fstat(descriptor, &status) == 0, stat(data, &parent) == 0, status.st_mode & 0o077 == 0,
-            status.st_uid == geteuid() || geteuid() == 0 && status.st_uid == parent.st_uid
-        else {
-            close(descriptor)
-            throw failure(data, "is not the gateway's alone; make it mode 0700, of the user that the gateway runs as")
-        }
-        return descriptor
     }
 
     private static func failure(_ data: String, _ problem: String) -> GatewayError {

@@ -176,7 +176,7 @@ import Testing
         try await places.run {
             try await places.run {
                 do {
-                    try await places.run { Issue.record("a third one was let in") }
+                    try await places.run { () -> Void in Issue.record("a third one was let in") }
                 } catch let problem as Problem {
                     #expect(problem.code == "busy")
                     #expect(problem.retryAfter == 1)
