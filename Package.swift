@@ -97,7 +97,8 @@ var targets: [Target] = [
         dependencies: [
             "GatewayServer", "AuditConsole", "LedgerWitness", "AuditStore", "AuditLedger", "Identity",
             "CredentialVault",
-            "GatewayConfiguration", "AccessPolicy", "GatewayCore", "PostgresDialect", argumentParser, logging,
+            "GatewayConfiguration", "AccessPolicy", "GatewayCore", "PostgresDialect", "SessionKernel", "SQLAnalysis",
+            argumentParser, logging,
             lifecycle, asyncHTTPClient,
             nioCore, nioHTTP1,
         ],

@@ -11,10 +11,17 @@ package struct CommandSubject: Sendable {
     package var writes: [RelationName]
     /// Called functions, folded.
     package var functions: [String]
-    /// Names of settings that the command changes, folded; an empty name stands for one that cannot be told.
+    /// Names of settings that the command changes, folded; an empty name stands for one that cannot be told. Going back to
+    /// what the session began with is no change.
     package var settings: [String]
-    /// An UPDATE or DELETE without a condition, or a TRUNCATE.
+    /// An UPDATE, DELETE or MERGE without a condition, or a TRUNCATE.
     package var writesWithoutWhere: Bool
+    /// Functions, operators and casts whose effect is not known, in words.
+    package var unknownCalls: [String] = []
+    /// It is understood as it is only as long as the server's own functions are found first.
+    package var leansOnPath = false
+    /// It could lift a read-only mode that the server holds.
+    package var liftsReadOnly = false
     /// The command's text as judged and forwarded.
     package var text: [UInt8]
     package var notUnderstood: NotUnderstood?

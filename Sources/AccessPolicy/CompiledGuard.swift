@@ -93,6 +93,36 @@ struct CompiledGuard: Sendable {
         return subject.text.withUnsafeBytes { pattern.matches($0) }
     }
 
+    /// Each condition in words, with what it found. `matches` alone decides.
+    func reasons(_ subject: CommandSubject) -> [String] {
+        var reasons: [String] = []
+        if !words.isEmpty {
+            let met = words.filter { $0.matches(subject) }.map(\.text)
+            reasons.append(
+                met.isEmpty
+                    ? "it is none of: \(words.map(\.text).joined(separator: ", "))"
+                    : "it is: \(met.joined(separator: ", "))")
+        }
+        if !tables.isEmpty {
+            let named = (subject.writes + subject.reads).filter { relation in
+                tables.contains { $0.matches(relation) }
+            }
+            reasons.append(
+                named.isEmpty
+                    ? "it names none of the tables: \(tables.map(\.text).joined(separator: ", "))"
+                    : "it names: \(named.map(\.description).joined(separator: ", "))"
+                        + (isAny(of: subject.writes) ? " (written)" : " (read)"))
+        }
+        if rule.when.withoutWhere {
+            reasons.append(subject.writesWithoutWhere ? "no WHERE spares a row" : "a WHERE spares rows")
+        }
+        if let pattern {
+            let isMet = subject.text.withUnsafeBytes { pattern.matches($0) }
+            reasons.append(isMet ? "the text matches the expression" : "the text does not match the expression")
+        }
+        return reasons
+    }
+
     private func isAny(of relations: [RelationName]) -> Bool {
         relations.contains { relation in tables.contains { $0.matches(relation) } }
     }

@@ -12,6 +12,9 @@ package struct PolicySnapshot: Sendable {
     package let version: String
     package let notUnderstood: NotUnderstoodPolicy
     package let isReadOnly: Bool
+    /// What happens to a call whose effect is not known. Unless a guard names `unknown_effect`: hold where any guard or
+    /// read_only exists (by the terms of the first hold in the file; where there is none, block), else allow.
+    package let unknownEffect: NotUnderstoodPolicy
     private let guards: [CompiledGuard]
 
     /// - Parameters:
@@ -37,6 +40,7 @@ package struct PolicySnapshot: Sendable {
         self.guards = compiled
         isReadOnly = readOnly
         self.notUnderstood = notUnderstood ?? (!guards.isEmpty || readOnly || hasMasks ? .block : .allow)
+        unknownEffect = Self.unknownEffect(guards, readOnly)
         version = Self.version(guards, readOnly, self.notUnderstood)
     }
 
@@ -55,9 +59,15 @@ package struct PolicySnapshot: Sendable {
             let message = rule.message ?? Self.defaultMessage(rule)
             Self.take(rule.then, rule.name, message, rule.approve, into: &verdict)
         }
-        if let reason = subject.notUnderstood
-            ?? (subject.classes.contains(.unknown) ? NotUnderstood(message: "unknown statement") : nil)
-        {
+        if subject.classes.contains(.unknownEffect) {
+            switch unknownEffect {
+            case .allow: break
+            case .hold(let terms):
+                Self.take(.hold, "unknown_effect", Self.words(forUnknown: subject), terms, into: &verdict)
+            case .block: Self.take(.block, "unknown_effect", Self.words(forUnknown: subject), nil, into: &verdict)
+            }
+        }
+        if let reason = Self.missing(subject) {
             let message = Self.words(for: reason)
             switch notUnderstood {
             case .allow: Self.take(.allow, "not_understood", message, nil, into: &verdict)
@@ -66,6 +76,64 @@ package struct PolicySnapshot: Sendable {
             }
         }
         return verdict
+    }
+
+    /// How `evaluate` comes to its verdict, step by step; never asked on the data path.
+    package func explain(_ subject: CommandSubject) -> [PolicyStep] {
+        var steps: [PolicyStep] = []
+        if isReadOnly {
+            let change = ReadOnly.objection(to: subject)
+            steps.append(
+                PolicyStep(
+                    rule: "read_only", then: .block, isMet: change != nil,
+                    reasons: [change.map { "\($0) could change something" } ?? "nothing in it could change anything"]))
+        }
+        for compiled in guards {
+            steps.append(
+                PolicyStep(
+                    rule: compiled.rule.name, then: compiled.rule.then, isMet: compiled.matches(subject),
+                    reasons: compiled.reasons(subject)))
+        }
+        let calls = subject.unknownCalls.joined(separator: ", ")
+        steps.append(
+            PolicyStep(
+                rule: "unknown_effect", then: unknownEffect.kind,
+                isMet: unknownEffect.kind != .allow && subject.classes.contains(.unknownEffect),
+                reasons: [
+                    subject.classes.contains(.unknownEffect)
+                        ? "not known: \(calls)" : "every function, operator and cast is known"
+                ]))
+        let reason = Self.missing(subject)
+        steps.append(
+            PolicyStep(
+                rule: "not_understood", then: notUnderstood.kind, isMet: reason != nil,
+                reasons: [reason?.message ?? "the text was understood"]))
+        return steps
+    }
+
+    /// Why the subject could change something, by its classification alone; nil when it only reads.
+    package static func possibleChange(of subject: CommandSubject) -> String? {
+        if let reason = missing(subject) { return "not understood: \(reason.message)" }
+        if subject.classes.contains(.unknownEffect) { return "unknown_effect" }
+        return ReadOnly.objection(to: subject)
+    }
+
+    private static func missing(_ subject: CommandSubject) -> NotUnderstood? {
+        subject.notUnderstood
+            ?? (subject.classes.contains(.unknown) ? NotUnderstood(message: "unknown statement") : nil)
+    }
+
+    private static func unknownEffect(_ guards: [GuardRule], _ readOnly: Bool) -> NotUnderstoodPolicy {
+        let word = StatementClass.unknownEffect.rawValue
+        if guards.contains(where: { $0.when.statement.contains { $0.lowercased() == word } }) { return .allow }
+        guard !guards.isEmpty || readOnly else { return .allow }
+        return guards.lazy.compactMap(\.approve).first.map { .hold($0) } ?? .block
+    }
+
+    private static func words(forUnknown subject: CommandSubject) -> String {
+        let calls = subject.unknownCalls.prefix(5).joined(separator: ", ")
+        return "What it calls may do anything that a rule is about: \(calls). "
+            + "A guard on unknown_effect decides about such calls."
     }
 
     private static func take(
@@ -118,7 +186,7 @@ package struct PolicySnapshot: Sendable {
             put(terms.map { "\($0.count)/\($0.within)/\($0.groups.count)" } ?? "-")
             for group in terms?.groups ?? [] { put(group) }
         }
-        put("1")
+        put("2")
         put(readOnly ? "read_only" : "")
         switch notUnderstood {
         case .allow: put("allow")

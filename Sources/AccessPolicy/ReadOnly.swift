@@ -1,25 +1,28 @@
 import GatewayCore
 
-/// The meaning of `read_only: true`: nothing may change.
+/// The meaning of `read_only: true`: nothing may change. The server is told so too, in the session's start-up packet;
+/// this refuses what could lift that, what it does not cover, and what would only fail there.
 enum ReadOnly {
     /// Why the subject could change something; nil when it cannot, as far as its words tell.
     static func objection(to subject: CommandSubject) -> String? {
+        if subject.liftsReadOnly { return "a change of the read-only mode" }
         for name in StatementClass.allCases where subject.classes.contains(name) {
             switch name {
-            case .select, .transaction, .session, .empty:
+            case .select, .transaction, .session, .empty, .sleep:
                 continue
             case .copy:
                 if StatementWord.copiesOutOnly(subject), !subject.verbs.contains(where: writesOnServer) { continue }
                 return "copy"
             case .setting:
                 if let harmful = harmfulSetting(subject) { return harmful }
+            case .unknownEffect:
+                // Has a rule of its own (`PolicySnapshot.unknownEffect`).
+                continue
             default:
                 return name.rawValue
             }
         }
-        // Before SELECT has a class of its own for it: a table made or a row locked by a SELECT.
-        if subject.verbs.contains(where: { StatementWord.verb("SELECT INTO", covers: $0) }) { return "select into" }
-        return subject.functions.first(where: changes)
+        return subject.verbs.contains { StatementWord.verb("SELECT INTO", covers: $0) } ? "select into" : nil
     }
 
     private static func writesOnServer(_ verb: String) -> Bool {
@@ -28,37 +31,11 @@ enum ReadOnly {
 
     private static func harmfulSetting(_ subject: CommandSubject) -> String? {
         if subject.verbs.contains(where: { StatementWord.verb("ALTER", covers: $0) }) { return "alter system" }
-        return subject.settings.first { $0.isEmpty || harmfulSettings.contains($0) }.map {
-            $0.isEmpty ? "setting" : "set \($0)"
+        return subject.settings.first { $0.isEmpty || harmful.contains($0) }.map {
+            $0.isEmpty ? "a setting that cannot be told" : "set \($0)"
         }
     }
 
-    /// Settings that give other rights, or lift the target's own read-only mode.
-    private static let harmfulSettings: Set<String> = [
-        "role", "session_authorization", "transaction_read_only", "default_transaction_read_only",
-        "session_replication_role",
-    ]
-
-    /// Built-in functions that change data, files, other sessions or the server; functions a database defines itself
-    /// cannot be told by name.
-    private static func changes(_ function: String) -> Bool {
-        let name = function.split(separator: ".").last.map(String.init) ?? function
-        if exact.contains(name) { return true }
-        return prefixes.contains { name.hasPrefix($0) }
-    }
-
-    private static let exact: Set<String> = [
-        "nextval", "setval", "set_config", "pg_notify", "pg_reload_conf", "pg_rotate_logfile", "pg_terminate_backend",
-        "pg_cancel_backend",
-        "pg_promote", "pg_switch_wal", "pg_create_restore_point", "pg_logical_emit_message",
-        "pg_import_system_collations", "lowrite",
-        "query_to_xml", "query_to_xml_and_xmlschema", "query_to_xmlschema",
-    ]
-    private static let prefixes = [
-        "lo_creat", "lo_import", "lo_export", "lo_unlink", "lo_put", "lo_from_bytea", "lo_truncate", "dblink",
-        "pg_file_", "pg_stat_reset",
-        "pg_replication_", "pg_create_", "pg_drop_", "pg_wal_replay_", "pg_backup_", "pg_start_backup",
-        "pg_stop_backup", "brin_",
-        "gin_clean_",
-    ]
+    /// Settings that give other rights.
+    private static let harmful: Set<String> = ["role", "session_authorization", "session_replication_role"]
 }

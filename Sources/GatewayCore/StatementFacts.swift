@@ -25,6 +25,28 @@ package enum StatementClass: String, Sendable, CaseIterable {
     case maintenance
     /// A function called by the protocol's FunctionCall message.
     case functionCall = "function_call"
+    /// LOCK beyond ACCESS SHARE, SELECT … FOR UPDATE, advisory locks: others may wait.
+    case lock
+    /// LISTEN, NOTIFY, pg_notify.
+    case notify
+    /// nextval and setval.
+    case sequence
+    /// pg_sleep and the like.
+    case sleep
+    /// Large objects: lo_creat, lowrite…
+    case largeObject = "large_object"
+    /// Files and programs of the server: COPY with a file or PROGRAM, pg_read_file, lo_export…
+    case file
+    /// Other servers: dblink, foreign servers and tables, subscriptions.
+    case remote
+    /// The server itself: ALTER SYSTEM, LOAD, CHECKPOINT, other backends, replication, write-ahead log, statistics.
+    case server
+    /// Functions that run a text or read what a text names: query_to_xml, table_to_xml, ts_stat.
+    case sqlText = "sql_text"
+    /// Settings that give other rights, load code or silence the server's log: `SET ROLE`, `session_replication_role`…
+    case riskySetting = "risky_setting"
+    /// A function, operator or cast that is not one of the server's own, reviewed by name, is called.
+    case unknownEffect = "unknown_effect"
     /// No statement at all: an empty text.
     case empty
     /// Not understood.

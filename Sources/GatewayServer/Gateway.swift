@@ -10,7 +10,7 @@ import NIOCore
 import NIOPosix
 import NIOSSL
 import PostgresDialect
-import SQLAnalysis
+package import SQLAnalysis
 import SessionKernel
 import Synchronization
 
@@ -292,7 +292,7 @@ extension TokenIntrospector.Settings {
 extension Configuration {
     /// The strictest limits of all connections would refuse too much, so the widest count; the kernel has its own for
     /// each.
-    var analysisLimits: AnalysisLimits {
+    package var analysisLimits: AnalysisLimits {
         var limits = AnalysisLimits()
         for connection in connections {
             if let value = connection.limits.tokens { limits.tokens = max(limits.tokens, value) }

@@ -51,6 +51,8 @@ package struct PostgresDialect: Dialect {
     /// temporary relation may stand before others.
     var namesAreUnsure = false
     var hasTemporaries = false
+    /// The search path may let others stand before the server's own functions.
+    var builtInsAreHidden = false
     /// What is known of columns was learned at this version of the schema, or later.
     var schemaSeen: UInt64 = 0
     /// Counts how often it was forgotten.
@@ -120,6 +122,7 @@ package struct PostgresDialect: Dialect {
             $0.name.lowercased() == "options"
                 && ["search_path", "search-path"].contains(where: $0.value.lowercased().contains)
         }
+        builtInsAreHidden = StartupPolicy.hidesBuiltIns(clientSignIn.parameters)
     }
 
     package mutating func refuseSignIn(_ refusal: Refusal) -> ByteBuffer {

@@ -8,6 +8,8 @@ struct AttributeCalls {
     private(set) var names: [String] = []
     /// Those that certainly are functions, or are none that a column would be called.
     private(set) var functions: [String] = []
+    /// Those of them that stand behind a value without columns: no column could be meant.
+    private(set) var certain: [String] = []
 
     init(tree: ParseTree, in node: Int) {
         /// Names by which the text calls relations; those of subqueries give their columns themselves.
@@ -24,6 +26,7 @@ struct AttributeCalls {
                 names += fields
                 let isScalar = tree.child(index, "arg").flatMap(tree.unwrapped).map { Self.isScalar($0, tree) } ?? false
                 functions += isScalar ? fields : fields.filter(Self.isServers)
+                if isScalar { certain += fields }
             } else if tree.child(index, "relname") != nil {
                 if let name = tree.string(index, "relname") { relations.insert(name) }
                 if let name = tree.child(index, "alias").flatMap({ tree.string($0, "aliasname") }) {

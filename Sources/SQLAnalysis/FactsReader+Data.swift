@@ -120,6 +120,9 @@ extension FactsReader {
             reader.trail.leaveUnknown(start.literals..<reader.trail.mark.literals, of: relation)
             reader.role = .read
             if let conflict = reader.tree.child(node, "onConflictClause") {
+                if reader.tree.string(conflict, "action") == "ONCONFLICT_UPDATE" {
+                    reader.facts.classes.insert(.update)
+                }
                 reader.assignments(conflict, "targetList", of: relation)
                 reader.walk(reader.tree.child(conflict, "whereClause"))
                 reader.walk(reader.tree.child(conflict, "infer"))
@@ -160,7 +163,11 @@ extension FactsReader {
             reader.walk(reader.tree.child(node, "sourceRelation"))
             reader.trail.leaveUnknown(start.literals..<reader.trail.mark.literals)
             reader.selectDepth -= 1
-            reader.walk(reader.tree.child(node, "joinCondition"))
+            let join = reader.tree.child(node, "joinCondition")
+            reader.walk(join)
+            if !(join.flatMap(reader.tree.unwrapped).map { Restriction(tree: reader.tree).holdsBack($0) } ?? false) {
+                reader.facts.hasWriteWithoutWhere = true
+            }
             for clause in reader.tree.items(node, "mergeWhenClauses") { reader.mergeClause(clause, of: relation) }
         }
     }
@@ -198,20 +205,15 @@ extension FactsReader {
         }
     }
 
-    /// A condition that looks at no column, such as `1 = 1`, is none.
+    /// A condition that holds for every row, such as `1 = 1`, is none.
     private mutating func condition(_ node: Int) {
         guard let clause = tree.child(node, "whereClause") else {
             facts.hasWriteWithoutWhere = true
             return
         }
-        var looksAtRows = false
-        for index in clause..<tree.end(clause)
-        where tree.key(index, is: "ColumnRef") || tree.key(index, is: "SubLink") || tree.key(index, is: "CurrentOfExpr")
-        {
-            looksAtRows = true
-            break
+        if let condition = tree.unwrapped(clause), !Restriction(tree: tree).holdsBack(condition) {
+            facts.hasWriteWithoutWhere = true
         }
-        if !looksAtRows { facts.hasWriteWithoutWhere = true }
         walk(clause)
     }
 
@@ -222,7 +224,10 @@ extension FactsReader {
             // The grammar itself puts pg_catalog before EXTRACT and the like; the bare name means the same.
             if parts.count > 1, parts[0] == "pg_catalog" { parts.removeFirst() }
             if !parts.isEmpty { facts.functions.append(parts.joined(separator: ".")) }
-            if parts.last == "set_config" { setConfig(node) }
+            if parts.last == "set_config" {
+                facts.classes.insert(.setting)
+                setConfig(node)
+            }
         }
         walkChildren(node)
         trail.relate(from: start)

@@ -57,6 +57,7 @@ extension FactsReader {
             direction: isFrom ? .from : .to, endpoint: .client, relation: nil, columns: columns, query: nil,
             format: "text")
         if let file = tree.string(node, "filename") {
+            facts.classes.insert(.file)
             target.endpoint = tree.bool(node, "is_program") ? .program(file) : .file(file)
         }
         if let relation = tree.child(node, "relation") {
@@ -156,6 +157,7 @@ extension FactsReader {
         case "ClosePortalStmt": facts.name = name.map { .closesCursor($0) } ?? .closesAllCursors
         default:
             let isAll = tree.string(node, "target") == "DISCARD_ALL"
+            if isAll { facts.verb = "DISCARD ALL" }
             facts.name = isAll ? .discardsAll : .discardsOther
             if isAll { facts.settings.append(SettingChange(name: nil, value: nil, kind: .resetAll)) }
         }
@@ -167,6 +169,11 @@ extension FactsReader {
         let name = tree.string(node, "name")?.lowercased()
         if let name { trail.relate(literals: start.literals..<trail.mark.literals, to: name) }
         let isLocal = tree.bool(node, "is_local")
+        if tree.string(node, "kind") == "VAR_SET_MULTI" {
+            facts.verb = "SET TRANSACTION"
+            let prefix = name == "session characteristics" ? "default_" : ""
+            return modes(node, "args", prefix: prefix, kind: prefix.isEmpty ? .local : .set)
+        }
         let kind: SettingChange.Kind
         var values: String?
         switch tree.string(node, "kind") {
@@ -184,6 +191,26 @@ extension FactsReader {
             if !parts.isEmpty, !parts.contains(nil) { values = parts.compactMap { $0 }.joined(separator: ", ") }
         }
         facts.settings.append(SettingChange(name: name, value: values, kind: stored ? .stored : kind))
+        guard !stored else { return }
+        switch name {
+        case "role": facts.verb += " ROLE"
+        case "session_authorization": facts.verb += " SESSION AUTHORIZATION"
+        case nil: facts.verb += " ALL"
+        default: break
+        }
+    }
+
+    /// Modes of a transaction, in BEGIN and SET TRANSACTION, as the settings that they are.
+    private mutating func modes(_ node: Int, _ list: StaticString, prefix: String, kind: SettingChange.Kind) {
+        for mode in tree.items(node, list) {
+            guard let name = tree.string(mode, "defname") else { continue }
+            let argument = tree.child(mode, "arg").flatMap(tree.unwrapped)
+            let word = argument.flatMap { self.value(of: $0) }
+            let isSwitch = name == "transaction_read_only" || name == "transaction_deferrable"
+            facts.settings.append(
+                SettingChange(
+                    name: prefix + name, value: isSwitch ? word.map { $0 == "0" ? "off" : "on" } : word, kind: kind))
+        }
     }
 
     mutating func storedSetting(_ kind: String, _ node: Int) {
@@ -217,6 +244,7 @@ extension FactsReader {
         }
         facts.transaction = control
         facts.verb = verb
+        modes(node, "options", prefix: "", kind: .local)
     }
 
     // MARK: Objects
@@ -292,6 +320,8 @@ extension StatementFacts {
         writes += inner.writes
         objects += inner.objects
         functions += inner.functions
+        unknownCalls += inner.unknownCalls.filter { !unknownCalls.contains($0) }
+        leansOnPath = leansOnPath || inner.leansOnPath
         columns += inner.columns
         writtenColumns += inner.writtenColumns
         settings += inner.settings

@@ -70,6 +70,7 @@ struct FactsReader {
         let attributes = AttributeCalls(tree: tree, in: node)
         facts.rowAttributes = attributes.names
         facts.functions += attributes.functions
+        effects(kind, node, attributes)
         if !facts.hasStar { facts.hasStar = WholeRows(tree: tree).isReferred(in: node) }
         if kind == "SelectStmt", !facts.hasStar { facts.outputs = TargetReader(tree: tree).outputs(of: node) }
         facts.removeDuplicates()
@@ -77,6 +78,24 @@ struct FactsReader {
         facts = outer
         role = outerRole
         return result
+    }
+
+    /// What its calls and settings do beside what its own words say.
+    private mutating func effects(_ kind: String, _ node: Int, _ attributes: AttributeCalls) {
+        facts.classes.formUnion(StatementKinds.effects(of: kind))
+        if facts.settings.contains(where: SettingEffects.isRisky) { facts.classes.insert(.riskySetting) }
+        guard !EffectReader.isDefinition(kind) else { return }
+        var reader = EffectReader(tree: tree)
+        reader.read(node, attributes)
+        facts.classes.formUnion(
+            // Planning may call functions, but it locks no row.
+            kind == "ExplainStmt" && facts.verb == "EXPLAIN" ? reader.classes.subtracting([.lock]) : reader.classes)
+        facts.unknownCalls = reader.unknownCalls
+        facts.leansOnPath = reader.leansOnPath
+        if facts.settings.contains(where: SettingEffects.hidesBuiltIns) {
+            facts.classes.insert(.unknownEffect)
+            facts.unknownCalls.append("a search_path that may hide the server's own functions")
+        }
     }
 
     /// A statement inside another: its class and content count as the outer one's.
@@ -108,6 +127,16 @@ struct FactsReader {
         case "CreateTableAsStmt":
             if tree.string(node, "objtype") == "OBJECT_MATVIEW" { facts.verb = "CREATE MATERIALIZED VIEW" }
             role = .write
+            walkChildren(node)
+        case "LockStmt":
+            // ACCESS SHARE is what any SELECT takes; pg_dump asks for it by name.
+            if tree.integer(node, "mode") == 1 {
+                facts.classes = [.session]
+                facts.statementClass = .session
+            } else {
+                facts.classes.insert(.lock)
+                role = .write
+            }
             walkChildren(node)
         case "TruncateStmt":
             facts.hasWriteWithoutWhere = true

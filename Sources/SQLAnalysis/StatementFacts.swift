@@ -17,7 +17,11 @@ package struct StatementFacts: Sendable {
     package var objects: [String] = []
     /// Called functions, folded; with schema when the text has one.
     package var functions: [String] = []
-    /// An UPDATE or DELETE at any level whose condition is missing or looks at no column, or a TRUNCATE.
+    /// Functions (`f`, `s.f`), operators (`operator s.+`) and casts (`type s.t`) at any level whose effect is not known.
+    package var unknownCalls: [String] = []
+    /// A function, operator or type stands for the server's own only as long as `pg_catalog` is searched first.
+    package var leansOnPath = false
+    /// An UPDATE, DELETE or MERGE at any level whose condition is missing or holds for every row, or a TRUNCATE.
     package var hasWriteWithoutWhere = false
     /// Last names of all column references, folded.
     package var columns: [String] = []

@@ -34,12 +34,25 @@ enum StatementKinds {
         case "CreateRoleStmt", "AlterRoleStmt", "DropRoleStmt": (.grant, nil)
         case "ReassignOwnedStmt": (.grant, "REASSIGN OWNED")
         case "DropOwnedStmt": (.grant, "DROP OWNED")
-        case "VacuumStmt", "ClusterStmt", "CheckPointStmt", "LockStmt", "ListenStmt", "UnlistenStmt", "NotifyStmt",
-            "LoadStmt":
+        case "VacuumStmt", "ClusterStmt", "CheckPointStmt", "LockStmt", "ListenStmt", "NotifyStmt", "LoadStmt":
             (.maintenance, nil)
+        case "UnlistenStmt": (.session, "UNLISTEN")
         case "CreateTableAsStmt": (.ddl, "CREATE TABLE AS")
         // Whatever else the grammar knows creates, alters or drops something.
         default: (.ddl, nil)
+        }
+    }
+
+    /// What the statement does beside its own class.
+    static func effects(of node: String) -> Set<StatementClass> {
+        switch node {
+        case "ListenStmt", "NotifyStmt": [.notify]
+        case "CheckPointStmt", "LoadStmt", "AlterSystemStmt": [.server]
+        case "CreateForeignServerStmt", "AlterForeignServerStmt", "CreateUserMappingStmt", "AlterUserMappingStmt",
+            "DropUserMappingStmt", "CreateForeignTableStmt", "ImportForeignSchemaStmt", "CreateFdwStmt", "AlterFdwStmt",
+            "CreateSubscriptionStmt", "AlterSubscriptionStmt", "DropSubscriptionStmt":
+            [.remote]
+        default: []
         }
     }
 
@@ -56,9 +69,9 @@ enum StatementKinds {
         case "CALL", "DO": .procedure
         case "BEGIN", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE", "PREPARE TRANSACTION": .transaction
         case "SET", "RESET", "DISCARD", "ALTER SYSTEM": .setting
-        case "DEALLOCATE", "CLOSE": .session
+        case "DEALLOCATE", "CLOSE", "UNLISTEN": .session
         case "GRANT", "REVOKE", "CREATE ROLE", "ALTER ROLE", "DROP ROLE", "REASSIGN", "ALTER DEFAULT PRIVILEGES": .grant
-        case "VACUUM", "ANALYZE", "CLUSTER", "CHECKPOINT", "LOCK", "LISTEN", "UNLISTEN", "NOTIFY", "LOAD": .maintenance
+        case "VACUUM", "ANALYZE", "CLUSTER", "CHECKPOINT", "LOCK", "LISTEN", "NOTIFY", "LOAD": .maintenance
         case "COMMENT", "REINDEX", "REFRESH", "SECURITY", "IMPORT": .ddl
         default: verb.hasPrefix("CREATE ") || verb.hasPrefix("ALTER ") || verb.hasPrefix("DROP ") ? .ddl : .unknown
         }

@@ -119,11 +119,13 @@ package struct SessionTerms: Sendable {
     package var targetTLS: TargetTLS
     /// Moves whenever what is known of the target's tables and views may be out of date.
     package var schema: SchemaVersion
+    /// The target itself shall hold the session to reading.
+    package var isReadOnly: Bool
 
     package init(
         context: SessionContext, database: String, targetUser: String, masks: MaskSet,
         cancelKey: (processID: Int32, secret: [UInt8]), durability: Durability, limits: SessionLimits,
-        targetTLS: TargetTLS, schema: SchemaVersion = SchemaVersion()
+        targetTLS: TargetTLS, schema: SchemaVersion = SchemaVersion(), isReadOnly: Bool = false
     ) {
         self.context = context
         self.database = database
@@ -134,6 +136,7 @@ package struct SessionTerms: Sendable {
         self.limits = limits
         self.targetTLS = targetTLS
         self.schema = schema
+        self.isReadOnly = isReadOnly
     }
 }
 

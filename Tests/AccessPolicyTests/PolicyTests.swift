@@ -173,10 +173,11 @@ private func problems(_ rules: GuardRule...) -> [(rule: Int, problem: RuleProble
     @Test(arguments: StatementClass.allCases)
     func readOnlyByClass(name: StatementClass) throws {
         let policy = try PolicySnapshot(readOnly: true, notUnderstood: .allow)
-        let harmless: Set<StatementClass> = [.select, .transaction, .session, .empty, .setting]
+        let harmless: Set<StatementClass> = [.select, .transaction, .session, .empty, .setting, .sleep]
         let verdict = policy.evaluate(CommandSubject(classes: [.select, name]))
         #expect(verdict.kind == (harmless.contains(name) ? .allow : .block))
-        if verdict.kind == .block { #expect(verdict.rules.first == "read_only") }
+        let rule = name == .unknownEffect ? "unknown_effect" : "read_only"
+        if verdict.kind == .block { #expect(verdict.rules.first == rule) }
     }
 
     @Test(arguments: [
@@ -188,8 +189,8 @@ private func problems(_ rules: GuardRule...) -> [(rule: Int, problem: RuleProble
         (CommandSubject(classes: [.copy], verbs: ["COPY TO", "COPY FROM"]), false),
         (CommandSubject(classes: [.copy], verbs: ["COPY TO PROGRAM"]), false),
         (CommandSubject(classes: [.select], functions: ["count", "now"]), true),
-        (CommandSubject(classes: [.select], functions: ["pg_catalog.setval"]), false),
-        (CommandSubject(classes: [.select], functions: ["dblink_exec"]), false),
+        (CommandSubject(classes: [.select, .sequence], functions: ["setval"]), false),
+        (CommandSubject(classes: [.select, .remote], functions: ["dblink_exec"]), false),
         (CommandSubject(classes: [.select], verbs: ["SELECT INTO"]), false),
     ])
     func readOnlyByDetail(subject: CommandSubject, expected: Bool) throws {

@@ -26,7 +26,9 @@ import Testing
         Row(
             sql: "SELECT * FROM a UNION ALL SELECT * FROM b EXCEPT SELECT * FROM c", classes: [.select], verb: "SELECT",
             reads: ["a", "b", "c"]),
-        Row(sql: "SELECT * FROM t x WHERE id = 1 FOR UPDATE OF x", classes: [.select], verb: "SELECT", reads: ["t"]),
+        Row(
+            sql: "SELECT * FROM t x WHERE id = 1 FOR UPDATE OF x", classes: [.select, .lock], verb: "SELECT",
+            reads: ["t"]),
         Row(sql: "TABLE t", classes: [.select], verb: "SELECT", reads: ["t"]),
         Row(sql: "VALUES (1), (2)", classes: [.select], verb: "SELECT"),
         Row(sql: "SHOW search_path", classes: [.select], verb: "SHOW"),
@@ -118,7 +120,7 @@ import Testing
         // Copy
         Row(sql: "COPY t TO STDOUT", classes: [.copy], verb: "COPY", reads: ["t"]),
         Row(sql: "COPY t (a) FROM STDIN", classes: [.copy, .insert], verb: "COPY", writes: ["t"]),
-        Row(sql: "COPY (SELECT * FROM t) TO PROGRAM 'sh'", classes: [.copy, .select], verb: "COPY", reads: ["t"]),
+        Row(sql: "COPY (SELECT * FROM t) TO PROGRAM 'sh'", classes: [.copy, .file, .select], verb: "COPY", reads: ["t"]),
         Row(
             sql: "COPY (DELETE FROM t RETURNING *) TO STDOUT", classes: [.copy, .delete], verb: "COPY", writes: ["t"],
             isUnbounded: true),
@@ -132,10 +134,10 @@ import Testing
         Row(sql: "FETCH ALL FROM c", classes: [.select], verb: "FETCH"),
         Row(sql: "MOVE 5 IN c", classes: [.select], verb: "MOVE"),
         Row(sql: "CLOSE ALL", classes: [.session], verb: "CLOSE"),
-        Row(sql: "DISCARD ALL", classes: [.setting], verb: "DISCARD"),
-        Row(sql: "SET ROLE bob", classes: [.setting], verb: "SET"),
-        Row(sql: "RESET ALL", classes: [.setting], verb: "RESET"),
-        Row(sql: "ALTER SYSTEM SET x = 1", classes: [.setting], verb: "ALTER SYSTEM"),
+        Row(sql: "DISCARD ALL", classes: [.setting], verb: "DISCARD ALL"),
+        Row(sql: "SET ROLE bob", classes: [.setting, .riskySetting], verb: "SET ROLE"),
+        Row(sql: "RESET ALL", classes: [.setting], verb: "RESET ALL"),
+        Row(sql: "ALTER SYSTEM SET x = 1", classes: [.setting, .server], verb: "ALTER SYSTEM"),
         Row(sql: "START TRANSACTION READ ONLY", classes: [.transaction], verb: "BEGIN"),
         Row(sql: "END", classes: [.transaction], verb: "COMMIT"),
         Row(sql: "ABORT", classes: [.transaction], verb: "ROLLBACK"),
@@ -143,12 +145,12 @@ import Testing
         Row(sql: "PREPARE TRANSACTION 'x'", classes: [.transaction], verb: "PREPARE TRANSACTION"),
         // Programs and maintenance
         Row(sql: "DO $$ BEGIN DELETE FROM t; END $$", classes: [.procedure], verb: "DO"),
-        Row(sql: "CALL s.p(1)", classes: [.procedure], verb: "CALL"),
+        Row(sql: "CALL s.p(1)", classes: [.procedure, .unknownEffect], verb: "CALL"),
         Row(sql: "VACUUM FULL t", classes: [.maintenance], verb: "VACUUM", writes: ["t"]),
         Row(sql: "ANALYZE t", classes: [.maintenance], verb: "ANALYZE", writes: ["t"]),
-        Row(sql: "LOCK TABLE t", classes: [.maintenance], verb: "LOCK", writes: ["t"]),
-        Row(sql: "NOTIFY x, 'y'", classes: [.maintenance], verb: "NOTIFY"),
-        Row(sql: "LOAD 'x'", classes: [.maintenance], verb: "LOAD"),
+        Row(sql: "LOCK TABLE t", classes: [.maintenance, .lock], verb: "LOCK", writes: ["t"]),
+        Row(sql: "NOTIFY x, 'y'", classes: [.maintenance, .notify], verb: "NOTIFY"),
+        Row(sql: "LOAD 'x'", classes: [.maintenance, .server], verb: "LOAD"),
     ]
 
     @Test(arguments: rows) func judged(_ row: Row) async throws {

@@ -89,7 +89,8 @@ final class SignInService: Sendable {
         let terms = SessionTerms(
             context: context, database: database, targetUser: connection.credential.username, masks: entry.masks,
             cancelKey: sessions.makeCancelKey(), durability: book.durability, limits: entry.limits,
-            targetTLS: connection.target.tls.negotiation, schema: entry.schema)
+            targetTLS: connection.target.tls.negotiation, schema: entry.schema,
+            isReadOnly: connection.isReadOnly)
         let credential = connection.credential
         return AdmittedSession(
             context: context, terms: terms, identity: identity, connection: connection, judge: entry.judge,

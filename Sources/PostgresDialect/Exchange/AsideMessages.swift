@@ -40,8 +40,16 @@ extension PostgresDialect {
     ) -> Bool {
         if parameter.name == "search_path" {
             searchPath = parameter.value
+            // Only ever lost: what is reported may be older than what was sent since.
+            if SettingEffects.hidesBuiltIns(searchPath: parameter.value) { loseBuiltIns() }
             relations.forget()
             if !hasTemporaries { namesAreUnsure = false }
+        }
+        if terms?.isReadOnly == true, !ReadOnlySession.isKept(parameter) {
+            run.flush(into: &events)
+            events.append(
+                .fatal(Refusal(code: "42501", message: "The session's read-only mode was lifted, so the session ends.")))
+            return false
         }
         guard !SettingsGuard.accepts(parameter) else { return true }
         run.flush(into: &events)

@@ -83,18 +83,29 @@ extension PostgresDialect {
         case FrontendType.functionCall:
             guard let call = FunctionCallMessage(command.bytes) else { break }
             note.kind = .functionCall
-            var subject = subject([], text: [], missing: "a function call by OID \(call.function)")
-            subject.classes = [.functionCall]
-            subject.functions = [String(call.function)]
-            return Assessment(
-                subject: subject, classes: [StatementClass.functionCall.rawValue], verb: "FUNCTION",
-                objects: [String(call.function)])
+            return functionCall(call.function)
         default:
             break
         }
         var assessment = Assessment(subject: subject([], text: [], missing: "the message is malformed"))
         assessment.refusal = Refusal(code: "08P01", message: "The message is malformed.")
         return assessment
+    }
+
+    /// The function is named by its OID. Those that libpq and JDBC call so are the server's own, with OIDs that never
+    /// change; of any other nothing is known.
+    private func functionCall(_ function: UInt32) -> Assessment {
+        let name = LargeObjectFunctions.name(of: function)
+        // The answer is no row, so masks could not follow it.
+        let isKnown = name != nil && !hasMasks
+        var subject = subject(
+            [], text: [], missing: isKnown ? nil : "a function call by OID \(function)")
+        subject.classes = name == nil ? [.functionCall, .unknownEffect] : [.functionCall, .largeObject]
+        subject.functions = [name ?? String(function)]
+        if name == nil { subject.unknownCalls = ["the function with OID \(function)"] }
+        return Assessment(
+            subject: subject, classes: subject.classes.map(\.rawValue).sorted(), verb: "FUNCTION",
+            objects: subject.functions)
     }
 
     private func meaning(
@@ -267,11 +278,9 @@ extension PostgresDialect {
             } else if meaning.facts.isEmpty {
                 subject.classes.insert(.empty)
             }
-            for facts in meaning.facts {
-                subject.classes.formUnion(facts.classes)
-                add(facts, to: &subject)
-            }
+            for facts in meaning.facts { subject.add(facts) }
         }
+        if builtInsAreHidden { subject.loseBuiltIns() }
         if meanings.isEmpty, let missing {
             subject.notUnderstood = NotUnderstood(message: missing)
             subject.classes.insert(.unknown)
@@ -283,30 +292,6 @@ extension PostgresDialect {
             subject.database = terms.database
         }
         return subject
-    }
-
-    private func add(_ facts: StatementFacts, to subject: inout CommandSubject) {
-        var verb = facts.verb
-        if let copy = facts.copy {
-            verb = copy.direction == .from ? "COPY FROM" : "COPY TO"
-            switch copy.endpoint {
-            case .client: break
-            case .file: verb += " FILE"
-            case .program: verb += " PROGRAM"
-            }
-        }
-        if facts.doLanguage != nil {
-            // Its code may do anything that a rule is about, and is not read (P6).
-            subject.notUnderstood =
-                subject.notUnderstood ?? NotUnderstood(message: "the code of a DO block is not analysed")
-        }
-        subject.verbs.append(verb)
-        subject.reads += facts.reads
-        subject.writes += facts.writes
-        subject.functions += facts.functions
-        subject.settings += facts.settings.map { $0.name ?? "" }
-        if facts.hasWriteWithoutWhere { subject.writesWithoutWhere = true }
-        for inner in facts.inner { add(inner, to: &subject) }
     }
 
     private func describe(_ meanings: [Meaning], in assessment: inout Assessment) {

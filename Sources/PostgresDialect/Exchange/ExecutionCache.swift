@@ -15,6 +15,8 @@ struct ExecutionCache {
         return known[meanings[0].number]
     }
 
+    mutating func forget() { known = [:] }
+
     mutating func keep(_ assessment: Assessment, of meanings: [Meaning]) {
         guard meanings.count == 1, let meaning = meanings.first, meaning.analysis != nil,
             meaning.facts.allSatisfy({ $0.name == nil })

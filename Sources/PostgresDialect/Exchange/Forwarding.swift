@@ -119,6 +119,7 @@ extension PostgresDialect {
 
     /// What a forwarded command changes for the commands behind it.
     private mutating func noteChanges(_ note: CommandNote) {
+        if !builtInsAreHidden, note.meanings.contains(where: { $0.effects.hidesBuiltIns }) { loseBuiltIns() }
         guard hasMasks else { return }
         for effects in note.meanings.lazy.map(\.effects) {
             if effects.changesCatalogue { forgetSchema() }
@@ -134,6 +135,13 @@ extension PostgresDialect {
                 searchPath = nil
             }
         }
+    }
+
+    /// From now on a name without a schema may be anybody's function; a session does not come back from that, since a
+    /// rollback may bring the path back too.
+    mutating func loseBuiltIns() {
+        builtInsAreHidden = true
+        executions.forget()
     }
 
     mutating func forgetSchema() {

@@ -79,6 +79,8 @@ struct TextEffects {
     let makesTemporaries: Bool
     /// What a name without a schema stands for.
     let changesNames: Bool
+    /// Afterwards others may stand before the server's own functions.
+    let hidesBuiltIns: Bool
     /// It certainly changes nothing.
     let onlyReads: Bool
 
@@ -107,6 +109,9 @@ struct TextEffects {
             ($0.settings + $0.inner.flatMap(\.settings)).contains {
                 $0.name == nil || $0.name == "search_path" || $0.kind == .resetAll
             } || $0.name == .discardsAll || HiddenReads.happen(in: $0) || $0.inner.contains(where: HiddenReads.happen)
+        }
+        hidesBuiltIns = facts.contains {
+            ($0.settings + $0.inner.flatMap(\.settings)).contains(where: SettingEffects.hidesBuiltIns)
         }
         onlyReads = isUnderstood && facts.allSatisfy(Self.onlyReads)
     }

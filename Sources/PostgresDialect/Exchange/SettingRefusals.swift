@@ -1,7 +1,7 @@
 import DataMasking
 import GatewayCore
-import SQLAnalysis
-import SessionKernel
+package import SQLAnalysis
+package import SessionKernel
 
 /// Changes of settings that a session may not make.
 extension PostgresDialect {
@@ -20,7 +20,12 @@ extension PostgresDialect {
                 message: "The value that set_config stores here may be a masked one.",
                 hint: "Give the value as a literal.")
         }
-        for change in note.meanings.flatMap(\.facts).flatMap({ $0.settings + $0.inner.flatMap(\.settings) }) {
+        return Self.settingRefusal(note.meanings.flatMap(\.facts))
+    }
+
+    /// The first change among `statements` that no session may make, whatever the policy says.
+    package static func settingRefusal(_ statements: [StatementFacts]) -> Refusal? {
+        for change in statements.flatMap({ $0.settings + $0.inner.flatMap(\.settings) }) {
             switch change.kind {
             case .set, .local:
                 guard let name = change.name else {

@@ -1,4 +1,5 @@
 import GatewayCore
+import SQLAnalysis
 import SessionKernel
 
 /// Judges the parameters of a StartupMessage: what is passed on to the target, and what must be refused.
@@ -44,6 +45,20 @@ enum StartupPolicy {
 
     private static func reject(setting name: String, _ value: String) -> Rejection? {
         SettingsGuard.refusal(setting: name, to: value).map { Rejection($0.code, $0.message) }
+    }
+
+    /// Whether a search path among the parameters, also in `options`, may let others stand before built-in functions.
+    static func hidesBuiltIns(_ parameters: [(name: String, value: String)]) -> Bool {
+        parameters.contains { name, value in
+            switch name.lowercased() {
+            case "search_path": SettingEffects.hidesBuiltIns(searchPath: value)
+            case "options":
+                (options(value) ?? []).contains {
+                    $0.name.lowercased() == "search_path" && SettingEffects.hidesBuiltIns(searchPath: $0.value)
+                }
+            default: false
+            }
+        }
     }
 
     /// Splits `options` as PostgreSQL's pg_split_opts does (a backslash keeps the next byte) and reads `-c name=value`,

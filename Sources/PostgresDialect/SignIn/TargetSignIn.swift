@@ -25,6 +25,7 @@ struct TargetSignIn {
     private var parameters: [(name: String, value: String)] = []
     private var binding = ScramClient.Binding.none
     private var tls = TargetTLS.required
+    private var isReadOnly = false
     private(set) var targetKey: BackendKeyData?
     /// The settings told so far, in their first order.
     private(set) var statuses: [ParameterStatus] = []
@@ -43,6 +44,8 @@ struct TargetSignIn {
         if !parameters.contains(where: { $0.name.lowercased() == "client_encoding" }) {
             self.parameters.append(("client_encoding", "UTF8"))
         }
+        isReadOnly = terms.isReadOnly
+        if isReadOnly { ReadOnlySession.limit(&self.parameters) }
         guard tls == .disable else {
             state = .tlsAsked
             return StartupMessage.request(code: StartupPacket.sslCode)
@@ -131,6 +134,9 @@ struct TargetSignIn {
             return .none
         case BackendType.readyForQuery:
             guard case .authenticated = state, TransactionStatus(message) == .idle else { break }
+            if isReadOnly, !statuses.allSatisfy(ReadOnlySession.isKept) {
+                throw fault("the target did not take the session's read-only mode over", code: "42501")
+            }
             state = .done
             parameters = []
             return .ready

@@ -1,0 +1,80 @@
+import AccessPolicy
+import ArgumentParser
+import AuditConsole
+import GatewayConfiguration
+import GatewayCore
+import GatewayServer
+import Identity
+import SQLAnalysis
+
+struct PolicyCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "policy", abstract: "Ask what a connection's policy says.", subcommands: [Test.self])
+
+    struct Test: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Judge commands as the gateway would, and tell each step on the way to the verdict.",
+            discussion:
+                "No server is asked: EXECUTE and FETCH are understood only when the text itself prepares or declares what they name."
+        )
+
+        @Argument(help: "The gateway's configuration file.") var file: String
+        @Option(
+            name: .long,
+            help: "A command's whole text. Given more than once, each is judged by itself.")
+        var command: [String] = []
+        @Option(name: .customLong("as"), help: "The subject who sends it.") var subject: String?
+        @Option(name: .long, help: "A group of the subject; may be given more than once.") var group: [String] = []
+        @Option(name: .long, help: "The issuer who says so (default: any).") var issuer: String?
+        @Option(name: .long, help: "The connection; needed when the file has more than one.") var connection: String?
+        @Option(name: .long, help: "End with code 1 unless every verdict is this one: allow, hold or block.")
+        var expect: String?
+        @Flag(name: .long, help: "Print JSON, one line a command.") var json = false
+
+        func run() async throws {
+            guard !command.isEmpty else { throw CommandFailure.usage("Give a command with --command.") }
+            if let expect, VerdictKind(rawValue: expect) == nil {
+                throw CommandFailure.usage("--expect is allow, hold or block, not \(expect).")
+            }
+            let configuration = try ConfigurationFile.load(file)
+            let bench = try PolicyBench(chosen(configuration), limits: configuration.analysisLimits)
+            defer { bench.close() }
+            let access = try access(bench.connection)
+            var isAsExpected = true
+            for text in command {
+                let judged = await bench.judge(text, access: access)
+                if json {
+                    Output.line(String(decoding: ConsoleJSON.encode(judged), as: UTF8.self))
+                } else {
+                    PolicyText.print(judged, connection: bench.connection.name, subject: subject)
+                }
+                isAsExpected = isAsExpected && (expect == nil || judged.verdict == expect)
+            }
+            if !isAsExpected { throw CommandFailure("A verdict was not \(expect ?? "").") }
+        }
+
+        private func chosen(_ configuration: Configuration) throws(CommandFailure) -> ConnectionConfiguration {
+            let names = configuration.connections.map(\.name)
+            if connection == nil, names.count == 1 { return configuration.connections[0] }
+            guard let connection else {
+                throw .usage("Name the connection with --connection: \(names.joined(separator: ", ")).")
+            }
+            guard let found = configuration.connections.first(where: { $0.name == connection }) else {
+                throw .usage("There is no connection \(connection); the file has: \(names.joined(separator: ", ")).")
+            }
+            return found
+        }
+
+        /// Nil: nobody was named.
+        private func access(_ connection: ConnectionConfiguration) throws(CommandFailure) -> Bool? {
+            guard let subject else {
+                if group.isEmpty, issuer == nil { return nil }
+                throw .usage("--group and --issuer are about a subject: name it with --as.")
+            }
+            var list = connection.access
+            if issuer == nil { list.issuers = nil }
+            return list.allows(
+                Principal(issuer: issuer ?? "", subject: subject, groups: group, isPersonIssuer: false))
+        }
+    }
+}

@@ -1,0 +1,135 @@
+import AccessPolicy
+import GatewayConfiguration
+import GatewayCore
+import PostgresDialect
+import SQLAnalysis
+import SessionKernel
+
+/// A connection's policy without a session: what `policy test` asks.
+struct PolicyBench {
+    let connection: ConnectionConfiguration
+    private let policy: PolicySnapshot
+    private let analyzer: SQLAnalyzer
+
+    init(_ connection: ConnectionConfiguration, limits: AnalysisLimits) throws(CommandFailure) {
+        self.connection = connection
+        var analysis = SQLAnalyzer.Configuration()
+        analysis.limits = limits
+        analysis.threads = 1
+        do throws(PolicyProblems) {
+            policy = try PolicySnapshot(
+                guards: connection.guards, readOnly: connection.isReadOnly, notUnderstood: connection.notUnderstood,
+                hasMasks: !connection.masks.isEmpty)
+        } catch {
+            throw CommandFailure.usage("The policy of \(connection.name) does not compile; see: sallyport config check")
+        }
+        analyzer = SQLAnalyzer(analysis)
+    }
+
+    func close() { analyzer.shutdown() }
+
+    func judge(_ text: String, access: Bool?) async -> JudgedCommand {
+        let analysis = await withCheckedContinuation { continuation in
+            analyzer.analyze(Array(text.utf8)) { continuation.resume(returning: $0) }
+        }
+        let subject = CommandSubject(analysis: analysis)
+        var verdict = policy.evaluate(subject)
+        var steps = policy.explain(subject).map { JudgedCommand.Step($0) }
+        if let refusal = PostgresDialect.settingRefusal(analysis.statements) {
+            // The gateway's own rule about settings stands before any policy.
+            steps.insert(
+                JudgedCommand.Step(rule: "settings", then: "block", isMet: true, reasons: [refusal.message]), at: 0)
+            verdict.kind = .block
+            verdict.rules.insert("settings", at: 0)
+            verdict.message = refusal.message
+            verdict.hold = nil
+        }
+        return JudgedCommand(text, access, analysis, subject, verdict, steps)
+    }
+}
+
+/// A command with its verdict and how it came about, for people and as JSON.
+struct JudgedCommand: Encodable {
+    struct Statement: Encodable {
+        var verb: String
+        var classes: [String]
+        var reads: [String]
+        var writes: [String]
+        var functions: [String]
+        var unknownCalls: [String]
+        var settings: [String]
+        var isWithoutWhere: Bool
+
+        init(_ facts: StatementFacts) {
+            verb = facts.verb
+            classes = facts.classes.map(\.rawValue).sorted()
+            reads = facts.reads.map(\.description)
+            writes = facts.writes.map(\.description)
+            functions = facts.functions
+            unknownCalls = facts.unknownCalls
+            settings = facts.settings.map { $0.name ?? ($0.kind == .resetAll ? "all" : "?") }
+            isWithoutWhere = facts.hasWriteWithoutWhere
+        }
+    }
+
+    /// Everything together, as the rules see it.
+    struct Whole: Encodable {
+        var classes: [String]
+        var verbs: [String]
+        var reads: [String]
+        var writes: [String]
+        var functions: [String]
+        var unknownCalls: [String]
+        var isWithoutWhere: Bool
+
+        init(_ subject: CommandSubject) {
+            classes = subject.classes.map(\.rawValue).sorted()
+            verbs = subject.verbs
+            reads = subject.reads.map(\.description)
+            writes = subject.writes.map(\.description)
+            functions = subject.functions
+            unknownCalls = subject.unknownCalls
+            isWithoutWhere = subject.writesWithoutWhere
+        }
+    }
+
+    struct Step: Encodable {
+        var rule: String
+        var then: String
+        var isMet: Bool
+        var reasons: [String]
+    }
+
+    var command: String
+    /// Whether the subject may use the connection; nil when nobody was named.
+    var isAdmitted: Bool?
+    var verdict: String
+    var rules: [String]
+    var message: String?
+    var approverGroups: [String]?
+    /// What in it could change something, by its classification alone, whatever the policy; nil when it only reads.
+    var mayChange: String?
+    var notUnderstood: String?
+    var statements: [Statement]
+    var subject: Whole
+    var steps: [Step]
+}
+
+extension JudgedCommand {
+    init(
+        _ text: String, _ access: Bool?, _ analysis: SQLAnalysis, _ subject: CommandSubject, _ verdict: Verdict,
+        _ steps: [Step]
+    ) {
+        self.init(
+            command: text, isAdmitted: access, verdict: verdict.kind.rawValue, rules: verdict.rules,
+            message: verdict.message, approverGroups: verdict.hold?.groups,
+            mayChange: PolicySnapshot.possibleChange(of: subject), notUnderstood: subject.notUnderstood?.message,
+            statements: analysis.statements.map { Statement($0) }, subject: Whole(subject), steps: steps)
+    }
+}
+
+extension JudgedCommand.Step {
+    init(_ step: PolicyStep) {
+        self.init(rule: step.rule, then: step.then.rawValue, isMet: step.isMet, reasons: step.reasons)
+    }
+}
