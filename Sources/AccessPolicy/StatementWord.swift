@@ -101,8 +101,8 @@ package enum StatementVerbs {
         "explain analyze",
         "select into", "set constraints", "reassign owned", "prepare transaction", "commit prepared",
         "rollback prepared",
-        "rollback to", "set role", "reset role", "set session authorization", "reset session authorization", "reset all",
-        "discard all", "set transaction",
+        "rollback to", "set role", "reset role", "set session authorization",
+        "reset session authorization", "reset all", "discard all", "set transaction",
     ]
 
     static func isKnown(_ words: String) -> Bool {

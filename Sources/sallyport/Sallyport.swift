@@ -11,7 +11,8 @@ struct Sallyport: AsyncParsableCommand {
             Serve.self, TokenCommand.self, Sessions.self, Search.self, Replay.self, Approvals.self, Approve.self,
             Deny.self,
             Locks.self,
-            LockCommand.self, Unlock.self, Sinks.self, Audit.self, ConfigCommand.self, PolicyCommand.self, WitnessCommand.self,
+            LockCommand.self, Unlock.self, Sinks.self, Audit.self, ConfigCommand.self, PolicyCommand.self,
+            WitnessCommand.self,
         ])
 
     /// Exit codes: 0 done, 1 failed, 2 wrong usage or configuration.

@@ -28,8 +28,9 @@ import Testing
     /// What the words of `policy test` say is what happens.
     @Test func stepsTellTheVerdict() async throws {
         let corpus = try Corpus("guards.corpus")
-        for policy in [try PolicySnapshot(guards: corpus.guards), try PolicySnapshot(guards: corpus.guards, readOnly: true)]
-        {
+        for policy in [
+            try PolicySnapshot(guards: corpus.guards), try PolicySnapshot(guards: corpus.guards, readOnly: true),
+        ] {
             for entry in corpus.entries {
                 let subject = await subject(of: entry.text)
                 let verdict = policy.evaluate(subject)

@@ -120,7 +120,8 @@ import Testing
         // Copy
         Row(sql: "COPY t TO STDOUT", classes: [.copy], verb: "COPY", reads: ["t"]),
         Row(sql: "COPY t (a) FROM STDIN", classes: [.copy, .insert], verb: "COPY", writes: ["t"]),
-        Row(sql: "COPY (SELECT * FROM t) TO PROGRAM 'sh'", classes: [.copy, .file, .select], verb: "COPY", reads: ["t"]),
+        Row(
+            sql: "COPY (SELECT * FROM t) TO PROGRAM 'sh'", classes: [.copy, .file, .select], verb: "COPY", reads: ["t"]),
         Row(
             sql: "COPY (DELETE FROM t RETURNING *) TO STDOUT", classes: [.copy, .delete], verb: "COPY", writes: ["t"],
             isUnbounded: true),

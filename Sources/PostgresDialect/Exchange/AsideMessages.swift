@@ -48,7 +48,8 @@ extension PostgresDialect {
         if terms?.isReadOnly == true, !ReadOnlySession.isKept(parameter) {
             run.flush(into: &events)
             events.append(
-                .fatal(Refusal(code: "42501", message: "The session's read-only mode was lifted, so the session ends.")))
+                .fatal(Refusal(code: "42501", message: "The session's read-only mode was lifted, so the session ends."))
+            )
             return false
         }
         guard !SettingsGuard.accepts(parameter) else { return true }
