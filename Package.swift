@@ -97,8 +97,8 @@ var targets: [Target] = [
         dependencies: [
             "GatewayServer", "AuditConsole", "LedgerWitness", "AuditStore", "AuditLedger", "Identity",
             "CredentialVault",
-            "GatewayConfiguration", "AccessPolicy", "GatewayCore", "PostgresDialect", "SessionKernel", "SQLAnalysis",
-            argumentParser, logging,
+            "GatewayConfiguration", "AccessPolicy", "DataMasking", "GatewayCore", "PostgresDialect", "SessionKernel",
+            "SQLAnalysis", argumentParser, logging,
             lifecycle, asyncHTTPClient,
             nioCore, nioHTTP1,
         ],
@@ -112,6 +112,10 @@ var targets: [Target] = [
         name: "ledger-bench", dependencies: ["AuditStore", "AuditLedger", "GatewayCore", crypto],
         path: "Benchmarks/LedgerBench", swiftSettings: habits),
 
+    // Bench only: detectors beside the pattern engine alone.
+    .executableTarget(
+        name: "masking-bench", dependencies: ["DataMasking", "MaskingSamples", "CHyperscan"],
+        path: "Benchmarks/MaskingBench", swiftSettings: habits),
     // Bench and tests only: values for detectors, made up at run time.
     .target(name: "MaskingSamples", path: "Benchmarks/MaskingSamples", swiftSettings: habits),
 
@@ -164,6 +168,9 @@ if Context.environment["SALLYPORT_FUZZ"] != nil {
                 ],
                 path: "Fuzzing/\(name)", swiftSettings: habits))
     }
+    targets.append(
+        .executableTarget(
+            name: "FuzzMasking", dependencies: ["DataMasking"], path: "Fuzzing/FuzzMasking", swiftSettings: habits))
 }
 
 let package = Package(
@@ -172,6 +179,7 @@ let package = Package(
         .executable(name: "sallyport", targets: ["sallyport"]),
         .executable(name: "bare-relay", targets: ["bare-relay"]),
         .executable(name: "ledger-bench", targets: ["ledger-bench"]),
+        .executable(name: "masking-bench", targets: ["masking-bench"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),

@@ -1,3 +1,5 @@
+import GatewayCore
+
 /// One mask of a connection's `mask:` list.
 package struct MaskRule: Sendable, Hashable {
     /// What happens to a column that may or may not be one of the rule's.
@@ -21,6 +23,16 @@ package struct MaskRule: Sendable, Hashable {
         self.detect = detect
         self.method = method
         self.unknown = unknown
+    }
+
+    /// Why the detectors of these rules cannot be compiled together; nil when they can.
+    package static func problem(in rules: [MaskRule]) -> String? {
+        do throws(GatewayError) {
+            _ = try DetectorEngine(rules.flatMap(\.detect))
+            return nil
+        } catch {
+            return error.message
+        }
     }
 
     /// Whether the rule masks columns as a whole rather than searching them.

@@ -18,7 +18,7 @@ struct ConfigurationReader {
                 [
                     "data", "listen", "tls", "identity", "roles", "session", "durability", "vault", "ledger",
                     "max_sessions", "timeouts", "retention", "sinks",
-                    "connections",
+                    "detectors", "connections",
                 ], later: ["notify", "storage"])
         else { return nil }
         let data = section.read("data", or: context.absolute("data")) { context.path($0) }
@@ -39,6 +39,7 @@ struct ConfigurationReader {
         let sessions = section.read("max_sessions", or: 1000) { $0.int(1...100_000) }
         let signIn = section.read("timeouts", or: 30) { readSignInSeconds($0) }
         let sinks = section["sinks"].map { SinkReader(context: context, data: data).read($0) } ?? []
+        context.detectors = DetectorReader().detectors(section["detectors"])
         let connections = readConnections(section)
         var retention = RetentionReader(connections: Set(connections.map(\.name)))
         let rules = section["retention"].map { retention.read($0) } ?? []

@@ -46,7 +46,7 @@ struct ConnectionReader {
         if let record = section["record"] { readRecord(record, &limits) }
         let databases = section["databases"].map(readDatabases) ?? .own
         let labels = section["labels"].map(readLabels) ?? [:]
-        let masks = PolicyReader.masks(section["mask"])
+        let masks = PolicyReader.masks(section["mask"], context.detectors)
         let guards = PolicyReader.guards(section["guard"])
         let isReadOnly = section["read_only"].map { $0.bool() ?? true } ?? false
         let notUnderstood = PolicyReader.notUnderstood(section["not_understood"])

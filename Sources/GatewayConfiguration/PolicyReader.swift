@@ -53,12 +53,18 @@ enum PolicyReader {
         }
     }
 
-    static func masks(_ value: Value?) -> [MaskRule] {
+    /// - Parameter detectors: the file's own, by name.
+    static func masks(_ value: Value?, _ detectors: [String: Detector]) -> [MaskRule] {
         guard let value else { return [] }
-        return value.list().compactMap { element in
+        let rules = value.list().compactMap { element -> MaskRule? in
             guard let section = element.section(["columns", "detect", "with", "unknown"]) else { return nil }
-            return readMask(section)
+            return readMask(section, detectors)
         }
+        if let problem = MaskRule.problem(in: rules) {
+            value.problem(
+                "the detectors cannot be used together: \(problem)", fix: "name fewer of your own, or simpler ones")
+        }
+        return rules
     }
 
     private static func readRule(_ section: Section) -> GuardRule? {
@@ -101,7 +107,7 @@ enum PolicyReader {
         return HoldTerms(groups: groups, count: count, within: within)
     }
 
-    private static func readMask(_ section: Section) -> MaskRule? {
+    private static func readMask(_ section: Section, _ detectors: [String: Detector]) -> MaskRule? {
         if section["columns"] == nil, section["detect"] == nil {
             section.value.problem(
                 "the mask names neither columns nor detectors, so it could never apply", fix: "add columns or detect")
@@ -115,12 +121,16 @@ enum PolicyReader {
                 fix: "write column, table.column or schema.table.column, with * as a wildcard")
             return nil
         }
-        let detect = (section["detect"]?.list() ?? []).compactMap { element -> Detector? in
-            guard let text = element.text() else { return nil }
-            if let detector = Detector(rawValue: text) { return detector }
-            element.problem(
-                "there is no detector `\(text)`", fix: element.suggestion(text, Detector.allCases.map(\.rawValue)))
-            return nil
+        let detect = (section["detect"]?.list() ?? []).flatMap { element -> [Detector] in
+            guard let text = element.text() else { return [] }
+            let named = detectors[text].map { [$0] } ?? Detector.named(text)
+            if named.isEmpty {
+                let groups = DetectorInfo.Group.allCases.map(\.rawValue)
+                element.problem(
+                    "there is no detector `\(text)`",
+                    fix: element.suggestion(text, detectors.keys.sorted() + Detector.allCases.map(\.rawValue) + groups))
+            }
+            return named
         }
         let method = section.read("with", or: .redact) { $0.choice(MaskMethod.self) }
         let unknown = section.read("unknown", or: .mask) { $0.choice(MaskRule.Unknown.self) }

@@ -1,4 +1,5 @@
 import CredentialVault
+import DataMasking
 import Foundation
 import GatewayCore
 import Identity
@@ -10,6 +11,8 @@ struct ReadingContext {
     let checksSecrets: Bool
     /// Issuers that a list may name.
     var issuers: Set<String> = []
+    /// The file's own detectors, by name.
+    var detectors: [String: Detector] = [:]
 
     func path(_ value: Value) -> String? { value.text().map(absolute) }
 

@@ -12,6 +12,7 @@ struct Sallyport: AsyncParsableCommand {
             Deny.self,
             Locks.self,
             LockCommand.self, Unlock.self, Sinks.self, Audit.self, ConfigCommand.self, PolicyCommand.self,
+            DetectorsCommand.self,
             WitnessCommand.self,
         ])
 

@@ -30,7 +30,8 @@ import Testing
                 #expect(values == ["7", nil, "\\x00ff", "true"])
                 #expect(one.json["prepared"] as? [String] == ["PREPARE s AS DELETE FROM orders"])
                 let listed = try await console.get("/api/v1/approvals", token)
-                #expect(listed.items.first?["prepared"] as? [String] == ["PREPARE s AS DELETE FROM orders"])
+                let same = listed.items.first { $0["id"] as? String == "\(bound)" }
+                #expect(same?["prepared"] as? [String] == ["PREPARE s AS DELETE FROM orders"])
                 let other = try await console.get("/api/v1/approvals/\(plain)", token)
                 #expect(other.json["parameters"] == nil && other.json["prepared"] == nil)
             }

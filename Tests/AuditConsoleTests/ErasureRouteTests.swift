@@ -41,10 +41,11 @@ import Testing
             issuer: EmbeddedIssuer.defaultURL, subject: "x9", name: "ada", groups: [], isPersonIssuer: true)
         let foreign = Principal(issuer: "https://other", subject: "ada", groups: [], isPersonIssuer: true)
         // Newest first, and the oldest of all is ada's.
-        var sessions = (0..<3600).map { place in
-            FixtureTrail.Recorded.session(
-                RecordID(high: 1, low: UInt64(10_000 - place)),
-                of: place % 3 == 0 ? namesake : place % 3 == 1 ? foreign : TestConsole.ada, texts: [])
+        let people = [namesake, foreign, TestConsole.ada]
+        var sessions: [FixtureTrail.Recorded] = []
+        for place in 0..<3600 {
+            let id = RecordID(high: 1, low: UInt64(10_000 - place))
+            sessions.append(.session(id, of: people[place % 3], texts: []))
         }
         try await TestConsole.with(sessions) { [sessions] console in
             let admin = console.token("root", ["platform"])

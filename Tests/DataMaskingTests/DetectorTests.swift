@@ -1,12 +1,13 @@
 import DataMasking
+import Foundation
 import MaskingSamples
 import Testing
 
 /// Every detector on values made up by definitions of their own.
 @Suite struct DetectorTests {
-    private static let all = Scanner(Detector.allCases.map { ($0, .redact) })
+    private static let all = DataMasking.Scanner(Detector.allCases.map { ($0, .redact) })
 
-    private func found(_ text: String, _ scanner: Scanner) -> [String] {
+    private func found(_ text: String, _ scanner: DataMasking.Scanner) -> [String] {
         let bytes = Array(text.utf8)
         return scanner.scan(bytes).map { String(decoding: bytes[$0.range], as: UTF8.self) }
     }
@@ -15,7 +16,7 @@ import Testing
     func findsItsValues(name: String) throws {
         let seed = UInt64.random(in: .min ... .max)
         var random = SampleGenerator(seed: seed)
-        let scanner = Scanner([(try #require(Detector(rawValue: name)), .redact)])
+        let scanner = DataMasking.Scanner([(try #require(Detector(rawValue: name)), .redact)])
         for _ in 0..<200 {
             let sample = try #require(Samples.make(name, &random), "no sample of \(name)")
             #expect(found(sample.text, scanner) == [sample.value], "seed \(seed): \(sample.text)")
@@ -43,6 +44,16 @@ import Testing
         #expect(Detector.named("email") == [.email] && Detector.named("horoscope").isEmpty)
     }
 
+    @Test func theDocumentationListsEach() throws {
+        let page = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent(
+            "../../docs/masking.md")
+        let text = try String(contentsOf: page, encoding: .utf8)
+        for info in DetectorInfo.all {
+            #expect(text.contains("| `\(info.name)` | \(info.summary) | `\(info.example)` |"), "\(info.name)")
+        }
+        for group in DetectorInfo.Group.allCases { #expect(text.contains(": `\(group.rawValue)`")) }
+    }
+
     /// Values as their authorities publish them for examples.
     @Test(arguments: [
         ("uk_nhs", "943 476 5919"), ("de_tax_id", "86095742719"), ("fr_nir", "184127645108946"),
@@ -58,9 +69,26 @@ import Testing
         ("jp_my_number", "1234 5678 9018"),
     ])
     func publishedExamples(name: String, value: String) throws {
-        let scanner = Scanner([(try #require(Detector(rawValue: name)), .redact)])
+        let scanner = DataMasking.Scanner([(try #require(Detector(rawValue: name)), .redact)])
         #expect(found(value, scanner) == [value])
         #expect(found("number \(value), as said", scanner) == [value])
+    }
+
+    @Test(arguments: [
+        ("phone: 5551234567", "5551234567"), ("Tel 030/901820", "030/901820"),
+        ("\"mobilePhone\": \"07911123456\"", "07911123456"),
+        ("call my cell (it is 555 0101 now)", "555 0101"), ("phone +43 660 1234567.", "+43 660 1234567"),
+    ])
+    func phonesNearAWord(text: String, value: String) {
+        let scanner = DataMasking.Scanner([(Detector.named("phone")[0], .redact)])
+        #expect(found(text, scanner) == [value])
+    }
+
+    @Test(arguments: [
+        "hotel 5551234567", "tell 5551234567 people", "cells 12345678", "phone 123456", "a mobile of 12345678901234567",
+    ])
+    func otherNumbersNearOtherWords(text: String) {
+        #expect(found(text, DataMasking.Scanner([(Detector.named("phone")[0], .redact)])).isEmpty)
     }
 
     /// What looks like a value and is none.
@@ -94,7 +122,7 @@ import Testing
 
     @Test func overlapsBecomeOneEditOfTheStricterMethod() throws {
         let url = try #require(Detector(rawValue: "url_password"))
-        let scanner = Scanner([(url, .hash), (.creditCard, .partial), (.email, .redact)])
+        let scanner = DataMasking.Scanner([(url, .hash), (.creditCard, .partial), (.email, .redact)])
         let text = Array("https://ada:4111111111111111@example.com/".utf8)
         let edits = scanner.scan(text)
         #expect(edits.count == 1 && edits.first?.method == .redact)

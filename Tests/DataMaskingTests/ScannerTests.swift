@@ -187,6 +187,47 @@ private func found(_ text: String, by scanner: Scanner = all) -> [String] {
         #expect(time(500_000) < .seconds(10))
     }
 
+    /// Anchors without end: each is verified, and none may cost more than a few looks at what is near.
+    @Test(arguments: [
+        "1 ", "12 34 ", "12-34-", "f:", "1f:", "1.1.", "ey" + "J", "ey" + "J.", "gh" + "p_", "://a:", "://a:b@",
+        "password=",
+        "password='", "token=", "secret: \"", "-----BEGIN ", "-----BEGIN " + "PRIVATE" + " KEY-----", "born ", "dob 1 ",
+        "8Q~",
+        "abc8Q~", "sk-", "T3Blbk" + "FJ", "authorization:", "bearer ", "$2b$", "AccountKey=", "+1", "(1", "1234567 ",
+        "AB 12 ",
+        "a@b.cc.", "tel 1234567 ", "é", "\\", "\u{0}",
+    ])
+    func hostileAnchorsStayLinear(piece: String) {
+        let bytes = Array(String(repeating: piece, count: 4_000_000 / piece.utf8.count).utf8)
+        var edits: [MaskEdit] = []
+        let time = ContinuousClock().measure { edits = all.scan(bytes) }
+        // 4 MB: a look at 4 KB for each byte would take longer by far.
+        #expect(time < .seconds(4), "\(time)")
+        #expect(edits.allSatisfy { $0.range.upperBound <= bytes.count })
+    }
+
+    @Test func oneRunOfDigitsIsPassedOver() {
+        let bytes = [UInt8](repeating: 0x34, count: 256 << 20)
+        var edits: [MaskEdit] = []
+        #expect(ContinuousClock().measure { edits = all.scan(bytes) } < .seconds(20))
+        #expect(edits.isEmpty)
+    }
+
+    /// No find reaches outside the text: what stands beyond it would be a match.
+    @Test func theEdgeOfTheTextIsItsEnd() {
+        let text = Array(
+            "4111 1111 1111 1111 ann@example.com 192.0.2.17 DE89370400440532013000 password=hunter22 078-05-1120".utf8)
+        for start in text.indices {
+            for end in start..<text.count {
+                text.withUnsafeBytes { bytes in
+                    let copy = Array(bytes[start..<end])
+                    let inside = all.scan(UnsafeRawBufferPointer(rebasing: bytes[start..<end]))
+                    #expect(inside == all.scan(copy), "\(start)..<\(end)")
+                }
+            }
+        }
+    }
+
     @Test func throughput() {
         let lines = [
             "2026-11-21 05:03:17 customer 8812 moved from Vienna to Graz; invoice 10023 paid",

@@ -27,6 +27,8 @@ private let example = """
       witnesses: [{url: "https://w.example.com/prefix/", key: w.example.com+b1181cb7+BFhmZmZmZmZmZmZmZmZmZmZmZmZmZmZmZmZmZmZmZmZm}]}
     max_sessions: 50
     timeouts: {sign_in: 10s}
+    detectors:
+      - {name: employee_id, pattern: "EMP-[0-9]{6}", validator: luhn}
     connections:
       - name: orders
         kind: postgres
@@ -38,6 +40,7 @@ private let example = """
         mask:
           - {detect: [credit_card, email], with: partial}
           - {columns: [customers.ssn], with: null, unknown: deny}
+          - {detect: [employee_id, ip_address]}
         guard:
           - {name: no-ddl, when: {statement: [ddl]}, then: block, message: Schema changes go through migrations.}
           - {name: deletes, when: {statement: [delete, update], table: [orders]}, then: hold, approve: {groups: [dba], count: 2, within: 15m}}
@@ -94,7 +97,8 @@ private func errors(_ text: String, checkingSecrets: Bool = false) -> [Configura
         #expect(orders.databases == .list(["orders", "archive"]))
         #expect(orders.credential.username == "app" && orders.credential.password?.description == "env ORDERS_PASSWORD")
         #expect(orders.access.groups == ["data-agents"] && orders.access.issuers == nil)
-        #expect(orders.masks.map(\.method) == [.partial, .null])
+        #expect(orders.masks.map(\.method) == [.partial, .null, .redact])
+        #expect(orders.masks[2].detect.map(\.rawValue) == ["employee_id", "ipv4", "ipv6"])
         #expect(orders.masks[0].detect == [.creditCard, .email])
         #expect(orders.masks[1].columns.map(\.text) == ["customers.ssn"] && orders.masks[1].unknown == .deny)
         #expect(orders.guards.map(\.name) == ["no-ddl", "deletes", "no-where"])
@@ -132,7 +136,7 @@ private func errors(_ text: String, checkingSecrets: Bool = false) -> [Configura
     @Test func literalSecretsAreWarnedAboutButNotShown() throws {
         let text = example.replacingOccurrences(of: "{env: ORDERS_PASSWORD}", with: "hunter2-secret")
         let configuration = try Configuration.parse(text, path: "/etc/gw/gw.yaml", checkingSecrets: false)
-        #expect(configuration.warnings.map(\.line) == [22])
+        #expect(configuration.warnings.map(\.line) == [24])
         #expect(configuration.warnings.first?.key == "connections[0].credential.password")
         #expect(!"\(configuration.warnings)".contains("hunter2"))
         var dumped = ""
@@ -144,7 +148,7 @@ private func errors(_ text: String, checkingSecrets: Bool = false) -> [Configura
         let text = example.replacingOccurrences(of: "ORDERS_PASSWORD", with: "SALLYPORT_SURELY_ABSENT")
         #expect(errors(text).isEmpty)
         let found = errors(text, checkingSecrets: true)
-        #expect(found.map(\.line) == [22])
+        #expect(found.map(\.line) == [24])
         #expect(found.first?.what.contains("SALLYPORT_SURELY_ABSENT") == true)
     }
 
@@ -160,8 +164,8 @@ private func errors(_ text: String, checkingSecrets: Bool = false) -> [Configura
         let found = errors("data: x\ncolour: blue\nidentity: {local: maybe}\nconnections: []\n")
         #expect(
             ConfigurationErrors(problems: found).description.split(separator: "\n").map(String.init) == [
-                "/etc/gw/gw.yaml:2:1: colour: the key `colour` is not known here. Fix: use one of connections, data, durability, identity, "
-                    + "ledger, listen, max_sessions, retention, roles, session, sinks, timeouts, tls, vault.",
+                "/etc/gw/gw.yaml:2:1: colour: the key `colour` is not known here. Fix: use one of connections, data, detectors, durability, "
+                    + "identity, ledger, listen, max_sessions, retention, roles, session, sinks, timeouts, tls, vault.",
                 "/etc/gw/gw.yaml:3:19: identity.local: true or false is expected. Fix: write true or false.",
                 "/etc/gw/gw.yaml:4:14: connections: the list is empty, so this could never apply. Fix: list something, or leave the key out.",
             ])

@@ -223,6 +223,27 @@ private let mistakes: [Mistake] = [
         "    mask: [{columns: [customers.ssn], with: blacken}]\n", 10, "connections[0].mask[0].with", "not `blacken`"),
     Mistake("    mask:\n      - detect: [emial]\n", 11, "connections[0].mask[0].detect[0]", "did you mean `email`"),
     Mistake("    mask: [{detect: [horoscope]}]\n", 10, "connections[0].mask[0].detect[0]", "credit_card"),
+    // Detectors of the file's own
+    Mistake("detectors: [{pattern: \"E[0-9]{6}\"}]\n", 10, "detectors[0]", "`name` is missing"),
+    Mistake("detectors: [{name: staff}]\n", 10, "detectors[0]", "`pattern` is missing"),
+    Mistake("detectors: [{name: Staff, pattern: \"E[0-9]{6}\"}]\n", 10, "detectors[0].name", "no detector's name"),
+    Mistake("detectors: [{name: email, pattern: \"E[0-9]{6}\"}]\n", 10, "detectors[0].name", "gateway's own"),
+    Mistake("detectors: [{name: api_key, pattern: \"E[0-9]{6}\"}]\n", 10, "detectors[0].name", "gateway's own"),
+    Mistake("detectors:\n  - {name: staff, pattern: \"E[0-9\"}\n", 11, "detectors[0].pattern", "cannot be used"),
+    Mistake("detectors: [{name: staff, pattern: \"E[0-9]+\"}]\n", 10, "detectors[0].pattern", "no longest match"),
+    Mistake("detectors: [{name: staff, pattern: \"[0-9]{0,4}\"}]\n", 10, "detectors[0].pattern", "empty"),
+    Mistake("detectors: [{name: staff, pattern: \"E[0-9]{2000}\"}]\n", 10, "detectors[0].pattern", "limit is 1024"),
+    Mistake("detectors: [{name: staff, pattern: \"E(?=1)\"}]\n", 10, "detectors[0].pattern", "cannot be used"),
+    Mistake("detectors: [{name: staff, pattern: \"\u{e9}[0-9]\"}]\n", 10, "detectors[0].pattern", "ASCII"),
+    Mistake(
+        "detectors: [{name: staff, pattern: \"E[0-9]{6}\", validator: luhm}]\n", 10, "detectors[0].validator",
+        "did you mean `luhn`"),
+    Mistake(
+        "detectors: [{name: staff, pattern: \"E[0-9]\"}, {name: staff, pattern: \"F[0-9]\"}]\n", 10, "detectors[1]",
+        "two detectors named `staff`"),
+    Mistake(
+        "    mask: [{detect: [staf]}]\ndetectors: [{name: staff, pattern: \"E[0-9]{6}\"}]\n", 10,
+        "connections[0].mask[0].detect[0]", "did you mean `staff`"),
     Mistake("    mask: [{with: redact}]\n", 10, "connections[0].mask[0]", "could never apply"),
     Mistake("    mask: [{columns: []}]\n", 10, "connections[0].mask[0].columns", "list is empty"),
     Mistake("    mask: [{columns: [a..b]}]\n", 10, "connections[0].mask[0].columns[0]", "could never apply"),

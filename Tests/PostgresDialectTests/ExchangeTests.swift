@@ -149,7 +149,7 @@ import Testing
             body.writeInteger(UInt16(0))
         }
         try await bench.client(call)
-        #expect(bench.assessments.last?.subject.classes == [.functionCall])
+        #expect(bench.assessments.last?.subject.classes == [.unknownEffect, .functionCall])
         #expect(bench.assessments.last?.subject.notUnderstood != nil)
         #expect(bench.log == ["reply EZ"])
     }

@@ -28,6 +28,10 @@ struct Scan {
     var reachedEnd = false
     /// From here on nothing is settled.
     var held: Int
+    /// Whether any detector of these families is wanted: asked at every number.
+    let wantsHexadecimal: Bool
+    let wantsLettered: Bool
+    let wantsGrouped: Bool
 
     init(
         _ text: UnsafePointer<UInt8>, count: Int, isFinal: Bool = true, floor: Int = 0, wanted: DetectorSet,
@@ -41,6 +45,9 @@ struct Scan {
         self.named = named
         self.work = work
         held = count
+        wantsHexadecimal = wanted.intersects(Self.hexadecimal)
+        wantsLettered = wanted.intersects(Self.lettered)
+        wantsGrouped = wanted.intersects(Self.grouped)
     }
 
     /// The byte at `index`; 0 before the text and after its end.

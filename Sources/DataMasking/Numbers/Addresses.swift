@@ -35,8 +35,8 @@ extension Scan {
     }
 
     /// A hardware address or an IPv6 address around the group of digits at `start`, of which it is the first one.
-    mutating func address(_ start: Int) {
-        if wants(.macAddress) { mac(start) }
+    mutating func address(_ start: Int, _ length: Int) {
+        if length <= 2, wants(.macAddress) { mac(start) }
         if wants(.ipv6) { ipv6(start) }
     }
 

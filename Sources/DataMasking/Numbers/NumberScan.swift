@@ -39,25 +39,25 @@ extension Scan {
         // A group at the edge of what has come is part of the last word, which is held (`WindowTail`).
         if reachedEnd, !isFinal { return }
 
-        if wanted.intersects(Self.hexadecimal), before.isColonOrHexLetter || after.isColonOrHexLetter || after == 0x2D {
-            address(start)
+        if wantsHexadecimal, length <= 4, before.isColonOrHexLetter || after.isColonOrHexLetter || after == 0x2D {
+            address(start, length)
         }
         if length <= 3, after == 0x2E, wants(.ipv4) { ipv4(start) }
-        if wanted.intersects(Self.lettered) {
+        if wantsLettered {
             if before.isLetter { lettersBefore(start, length) }
             if before == 0x20, length == 2, wants(.ukNINO) { spacedNINO(start) }
             if after.isLetter || length == 6 { lettersAfter(start, length) }
         }
         if length >= 8, length <= 10, after == 0x3A, wants(.telegramToken) { telegram(start, end) }
         if wants(.phone), before == 0x2B || before == 0x28 { signedPhone(start, before) }
-        if wanted.intersects(Self.grouped) { groups(start, before) }
+        if wantsGrouped { groups(start, before) }
     }
 
-    private static let hexadecimal = DetectorSet.of([.ipv6, .macAddress])
-    private static let lettered = DetectorSet.of([
+    static let hexadecimal = DetectorSet.of([.ipv6, .macAddress])
+    static let lettered = DetectorSet.of([
         .iban, .ukNINO, .esDNI, .sgNRIC, .mxCURP, .itCodiceFiscale, .inPAN, .iePPS, .fiHETU, .cnResidentID, .frNIR,
     ])
-    private static let grouped = DetectorSet.of([
+    static let grouped = DetectorSet.of([
         .creditCard, .usSSN, .phone, .imei, .usITIN, .ukNHS, .deTaxID, .frNIR, .nlBSN, .beNationalNumber, .plPESEL,
         .sePersonnummer, .noFodselsnummer, .dkCPR, .chAHV, .atSVNR, .ptNIF, .brCPF, .brCNPJ, .caSIN, .auTFN,
         .inAadhaar, .cnResidentID, .krRRN, .jpMyNumber, .zaID, .trTCKN, .usRouting,

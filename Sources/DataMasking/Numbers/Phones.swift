@@ -72,7 +72,47 @@ extension Scan {
         foundNumber(.phone, first, end)
     }
 
-    /// National forms, and any number near a keyword.
+    /// A word for a phone ends before `end`: the first number within 32 bytes of it, of 7 to 15 digits.
+    ///
+    /// - Parameter isWhole: the word must stand by itself: `tel`, not `hotel` or `tell`.
+    mutating func phoneWord(_ anchor: Int, _ end: Int, isWhole: Bool) {
+        if isWhole, byte(anchor - 1).isLetter || byte(end).isLetter { return }
+        var place = end
+        while place - end < 32, place < count {
+            if text[place].isDigit, !text[place - 1].isDigit {
+                begin()
+                let last = anyPhone(place)
+                guard isSettled(from: place) else { return }
+                if last > place { foundByPattern(BuiltIn.phone.index, place, last) }
+                return
+            }
+            place += 1
+        }
+    }
+
+    /// The end of the digits and separators from `start` on; `start` when they are no phone number.
+    private mutating func anyPhone(_ start: Int) -> Int {
+        guard beginsApart(start) else { return start }
+        var index = start
+        var end = start
+        var digits = 0
+        while true {
+            while digits < 16, byte(index).isDigit {
+                digits += 1
+                index += 1
+            }
+            guard digits < 16 else { return start }
+            end = index
+            // A number after a blank may be the next thing in the text.
+            if digits >= 10, byte(index) == 0x20 { break }
+            guard Self.partsPhone(byte(index)) else { break }
+            index += Self.partsPhone(byte(index + 1)) ? 2 : 1
+            guard byte(index).isDigit else { break }
+        }
+        return digits >= 7 && endsApart(end) ? end : start
+    }
+
+    /// National forms, and any number in a column that is named for phones.
     mutating func phone(_ run: NumberRun, _ values: CheckDigits.Digits, _ end: Int, _ before: UInt8) {
         if before == 0x2B || before == 0x28 { return }
         switch run.shape {
@@ -87,7 +127,8 @@ extension Scan {
             else { break }
             tellPhone(run.start, end)
         }
-        if isApart(run.start, end), isNear(.phone, run.start) { foundNumber(.phone, run.start, end) }
+        // Words in the text are anchors of their own (`phoneWord`).
+        if named.contains(.phone), isApart(run.start, end) { foundNumber(.phone, run.start, end) }
     }
 
     private mutating func tellPhone(_ start: Int, _ end: Int) {

@@ -18,6 +18,7 @@ struct Anchor: Sendable {
         case openAIMark
         case terraform
         case birth(isWhole: Bool)
+        case phoneWord(isWhole: Bool)
     }
 
     let literal: Literal
@@ -72,6 +73,12 @@ struct Anchor: Sendable {
         for word in ["dob", "born", "geboren"] {
             anchors.append(Anchor(word, [.dateOfBirth], .birth(isWhole: true), isCaseless: true))
         }
+        for word in ["phone", "telefon", "mobile", "whatsapp", "msisdn"] {
+            anchors.append(Anchor(word, [.phone], .phoneWord(isWhole: false), isCaseless: true))
+        }
+        for word in ["tel", "cell", "fax", "sms", "handy"] {
+            anchors.append(Anchor(word, [.phone], .phoneWord(isWhole: true), isCaseless: true))
+        }
         return anchors
     }()
 }
@@ -99,6 +106,14 @@ extension Scan {
         case .openAIMark: openAIMark(start, end)
         case .terraform: terraform(start, end)
         case .birth(let isWhole): birth(start, end, isWhole: isWhole)
+        case .phoneWord(let isWhole): phoneWord(start, end, isWhole: isWhole)
         }
+    }
+}
+
+/// What the pattern engine looks for with all detectors on: for benches of the engine alone.
+package enum DetectorLiterals {
+    package static var all: [(text: String, isCaseless: Bool)] {
+        Anchor.all.map { ($0.literal.text, $0.literal.isCaseless) }
     }
 }
