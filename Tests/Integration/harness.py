@@ -52,11 +52,15 @@ def free_port():
                 return port
 
 
-def wait_for(condition, seconds, what, every=0.02):
-    """Polls until `condition()` is true and returns its value; a Failure names `what` did not come about in time."""
+def wait_for(condition, seconds, what, every=0.02, despite=()):
+    """Polls until `condition()` is true and returns its value; a Failure names `what` did not come about in time.
+    Errors of the kinds `despite` count as not yet."""
     deadline = time.monotonic() + seconds
     while True:
-        value = condition()
+        try:
+            value = condition()
+        except despite as error:
+            value, what = None, f"{what} ({error})" if str(error) not in what else what
         if value:
             return value
         if time.monotonic() > deadline:

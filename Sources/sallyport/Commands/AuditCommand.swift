@@ -70,7 +70,8 @@ struct Audit: AsyncParsableCommand {
                         throw CommandFailure("There is no session \(wanted) in \(configuration.data).")
                     }
                     if asciicast { throw Self.hasNoTerminal(view) }
-                    return try await CSVExport.run(view, wanted, trail, isSpreadsheetSafe: spreadsheetSafe)
+                    return try await CSVExport.run(
+                        view, wanted, LocalTrail.whole(trail), isSpreadsheetSafe: spreadsheetSafe)
                 }
                 try trail.archive.export(session: wanted) { bytes in
                     Output.bytes(bytes)

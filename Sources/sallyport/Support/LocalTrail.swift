@@ -23,10 +23,20 @@ enum LocalTrail {
         }
     }
 
+    /// The same record, with every row and value of an answer, however many there are.
+    static func whole(_ trail: ArchiveTrail) -> ArchiveTrail {
+        ArchiveTrail(trail.archive) { kind, columns, answer in
+            kind == "postgres"
+                ? view(RecordedAnswer.decode(answer, columns: columns, rows: .max, valueBytes: .max)) : nil
+        }
+    }
+
     private static func decode(kind: String, columns: [UInt8], answer: [UInt8]) -> AnswerView? {
-        guard kind == "postgres" else { return nil }
-        let recorded = RecordedAnswer.decode(answer, columns: columns)
-        return AnswerView(
+        kind == "postgres" ? view(RecordedAnswer.decode(answer, columns: columns)) : nil
+    }
+
+    private static func view(_ recorded: RecordedAnswer) -> AnswerView {
+        AnswerView(
             results: recorded.results.map { .init(columns: $0.columns.map(\.name), rows: $0.rows, tag: $0.tag) },
             notices: recorded.notices,
             error: recorded.error, copy: recorded.copyData.isEmpty ? nil : recorded.copyData,

@@ -64,7 +64,7 @@ enum VisibleText {
 
     /// Of the alphabets that share letters with Latin: Cyrillic, Greek, Armenian, Cherokee (Unicode TR 39).
     private static let lookalikes: Set<Unicode.Scalar> = Set(
-        ("аеорсухіјѕһԁԛԝѵкмтвнгпзьӏАЕОРСУХІЈЅҺԚԜѴКМТВНЗЬӀ" + "αορυνικτγηχωΑΒΕΖΗΙΚΜΝΟΡΤΥΧ" + "օսոհցքՕՍ"
+        ("аеорсухіјѕһԁԛԝѵӏАЕОРСУХІЈЅҺԚԜѴКМТВНЗЬӀ" + "αορυνικτγηχωΑΒΕΖΗΙΚΜΝΟΡΤΥΧ" + "օսոհցքՕՍ"
             + "ᎪᏴᏟᎠᎬᏀᎻᎥᎫᏦᏞᎷᏢᎡᏚᎢᏙᎳᎽᏃ")
             .unicodeScalars)
 }
