@@ -192,6 +192,11 @@ package final class AuditStore: Sendable {
         writer.requestSync()
     }
 
+    /// The same for a caller who is alone in waiting: on its own thread where that is quicker, observers have heard then.
+    package func syncAlone() {
+        writer.syncAlone()
+    }
+
     /// `relaxed`: writes what is pending on the calling thread; all up to the position returned survives the process.
     @discardableResult
     package func writeNow() throws(GatewayError) -> LogPosition {
@@ -206,8 +211,8 @@ package final class AuditStore: Sendable {
         writer.state.withLock { $0.counters }
     }
 
-    /// Calls `callback` after each sync, and once after a failure, on the log's thread (a failure of `writeNow`: on its
-    /// caller's).
+    /// Calls `callback` after each sync, and once after a failure, on the log's thread (of `syncAlone`, and of a failed
+    /// `writeNow`: on the caller's).
     package func observe(_ callback: @escaping @Sendable (LogProgress) -> Void) -> ObserverToken {
         writer.state.withLock { state in
             defer { state.nextObserver += 1 }

@@ -106,7 +106,7 @@ package final class Gateway: Sendable {
             catalogues: catalogues,
             metrics: metrics, logger: logger)
         var loops: [ObjectIdentifier: LoopLedger] = [:]
-        for loop in group.makeIterator() { loops[ObjectIdentifier(loop)] = LoopLedger(eventLoop: loop) }
+        for loop in group.makeIterator() { loops[ObjectIdentifier(loop)] = LoopLedger(eventLoop: loop, store: store) }
         self.loops = loops
     }
 

@@ -25,6 +25,7 @@ import Testing
                 for number in 1...5 {
                     position = try recorder.command(UInt64(number), "SELECT \(number)")
                     if round == 1 { try store.writeNow() }
+                    if number % 2 == 0 { store.syncAlone() }
                     try await store.durable(position)
                     acknowledged.entries[context.session] = UInt64(number) * 2 - 1
                     try recorder.answer(UInt64(number), [UInt8](repeating: 65, count: 300))

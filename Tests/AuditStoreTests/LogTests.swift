@@ -50,6 +50,51 @@ import Testing
         #expect(count == 1)
     }
 
+    @Test func whoWaitsAloneSyncsByItself() throws {
+        let store = try openStore(Folder(), SimulatedStorage(), keepsIndex: false)
+        defer { store.close() }
+        let recorder = try store.makeRecorder(newContext())
+        for number in 1...20 {
+            let position = try recorder.command(UInt64(number), "SELECT 1")
+            store.syncAlone()
+            // The log's own thread may have been at it just then; its clock is slower than twenty of these.
+            if store.progress.synced >= position { return }
+        }
+        Issue.record("twenty entries by themselves, none synced where it was appended")
+    }
+
+    @Test func amongManyTheLogsThreadSyncs() async throws {
+        let store = try openStore(Folder(), SimulatedStorage(), keepsIndex: false)
+        defer { store.close() }
+        let recorder = try store.makeRecorder(newContext())
+        var position = try recorder.append(EntryDraft(.sessionOpen))
+        for number in 1...64 { position = try recorder.command(UInt64(number), "SELECT 1") }
+        try await store.durable(position)
+        let syncs = store.counters.syncs
+        // So many waited for one sync that the next alone is not taken for alone.
+        position = try recorder.command(65, "SELECT 1")
+        let mine = pthread_self()
+        let others = Mutex(0)
+        _ = store.observe { _ in if pthread_equal(pthread_self(), mine) == 0 { others.withLock { $0 += 1 } } }
+        store.syncAlone()
+        try await store.durable(position)
+        #expect(others.withLock { $0 } > 0 && store.counters.syncs > syncs)
+    }
+
+    @Test func aFailureOfOnesOwnSyncIsToldAtOnce() throws {
+        let storage = SimulatedStorage()
+        let store = try openStore(Folder(), storage, keepsIndex: false)
+        defer { store.close() }
+        let recorder = try store.makeRecorder(newContext())
+        try recorder.append(EntryDraft(.sessionOpen))
+        storage.state.withLock { $0.fault = .init(at: 1, call: .sync, number: 5, isCrash: false) }
+        let told = Mutex<GatewayError?>(nil)
+        _ = store.observe { progress in told.withLock { $0 = progress.failure } }
+        store.syncAlone()
+        #expect(store.progress.failure?.code == .logFailed && told.withLock { $0?.code } == .logFailed)
+        #expect(throws: GatewayError.self) { try recorder.command(1, "SELECT 1") }
+    }
+
     @Test func aClosedLogTakesNothing() throws {
         let store = try openStore(Folder(), SimulatedStorage(), keepsIndex: false)
         let recorder = try store.makeRecorder(newContext())

@@ -23,10 +23,15 @@ final class LoopLedger: Sendable {
 
     private final class Waiters {
         var list: [any LedgerWaiter] = []
+        /// Who waits alone is served at the end of the loop's turn, when it is known that nobody else came.
+        var isTurnEnding = false
     }
 
-    init(eventLoop: any EventLoop) {
+    private let store: AuditStore
+
+    init(eventLoop: any EventLoop, store: AuditStore) {
         self.eventLoop = eventLoop
+        self.store = store
         self.waiters = .makeBoxSendingValue(Waiters(), eventLoop: eventLoop)
     }
 
@@ -38,7 +43,20 @@ final class LoopLedger: Sendable {
         hasWaiters.store(true, ordering: .sequentiallyConsistent)
     }
 
-    /// On the ledger's thread, once a batch.
+    /// On the loop: what its sessions appended is to be synced.
+    func requestSync() {
+        guard waiters.value.list.count <= 1 else { return store.requestSync() }
+        guard !waiters.value.isTurnEnding else { return }
+        waiters.value.isTurnEnding = true
+        eventLoop.execute { self.endTurn() }
+    }
+
+    private func endTurn() {
+        waiters.value.isTurnEnding = false
+        if waiters.value.list.count <= 1 { store.syncAlone() } else { store.requestSync() }
+    }
+
+    /// Once a batch, on the thread that synced it.
     func advanced(_ progress: LogProgress) {
         latest.withLock { $0 = progress }
         guard hasWaiters.load(ordering: .sequentiallyConsistent) || progress.failure != nil else { return }

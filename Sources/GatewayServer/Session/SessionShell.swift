@@ -108,7 +108,7 @@ final class SessionShell: LedgerWaiter {
             } catch {
                 return ledgerBroke()
             }
-            services.store.requestSync()
+            loopLedger.requestSync()
             // What is only counted (past `responses_max`) makes no record, so no sync will tell of it.
             let progress = services.store.progress
             if let first = positions.first, first.position <= progress.synced { return ledgerAdvanced(progress) }
