@@ -52,7 +52,7 @@ def test_late_cancel_does_not_hit_the_next_command(gateway):
     at = gateway.endpoint("orders")
     with wire.Wire(at) as w:
         w.open()
-        for _ in range(30):
+        for _ in range(100):
             assert w.rows("SELECT 1") == [[b"1"]]
             wire.cancel(at, w.key)
             answer = w.ask(wire.query("SELECT pg_sleep(0.01)"))

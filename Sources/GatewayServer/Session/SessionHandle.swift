@@ -12,15 +12,17 @@ enum SessionOrder: Sendable {
 
 /// A way to reach a session from any thread; orders are carried out on the session's event loop.
 struct SessionHandle: Sendable {
-    private let perform: @Sendable (SessionOrder) -> Void
+    private let perform: @Sendable (SessionOrder) -> EventLoopFuture<Void>
 
     init(_ shell: SessionShell) {
         let loop = shell.eventLoop
         let bound = NIOLoopBound(shell, eventLoop: loop)
-        perform = { order in loop.execute { bound.value.take(order) } }
+        perform = { order in loop.submit { bound.value.take(order) } }
     }
 
-    func order(_ order: SessionOrder) {
+    /// Done when the session has taken it.
+    @discardableResult
+    func order(_ order: SessionOrder) -> EventLoopFuture<Void> {
         perform(order)
     }
 }

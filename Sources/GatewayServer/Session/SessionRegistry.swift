@@ -2,6 +2,7 @@ import AuditLedger
 import GatewayConfiguration
 package import GatewayCore
 import Identity
+import NIOCore
 import SessionKernel
 import Synchronization
 
@@ -56,7 +57,10 @@ package final class SessionRegistry: Sendable {
             state.byProcessID[key.processID] = session.context.session
             return state.isDraining
         }
-        if isDraining { return handle.order(.abort(.shutdown, Self.shutdown)) }
+        guard !isDraining else {
+            handle.order(.abort(.shutdown, Self.shutdown))
+            return
+        }
         // From here on it is found by who ends sessions; what came before is asked for.
         if let objection = session.objection() { handle.order(.abort(.locked, objection)) }
     }
@@ -69,14 +73,15 @@ package final class SessionRegistry: Sendable {
     }
 
     /// `key` is process id and secret as a CancelRequest carries them. A wrong key does nothing, in the same time.
-    func cancel(_ key: [UInt8]) {
-        guard key.count >= 5 else { return }
+    /// Returns when the session has heard of it, nil for a wrong key.
+    func cancel(_ key: [UInt8]) -> EventLoopFuture<Void>? {
+        guard key.count >= 5 else { return nil }
         let processID = key.prefix(4).reduce(Int32(0)) { $0 << 8 | Int32($1) }
         let entry = state.withLock { state in state.byProcessID[processID].flatMap { state.sessions[$0] } }
         let secret = key.dropFirst(4)
         let expected = entry?.secret ?? Array(repeating: 0, count: secret.count)
-        guard Self.areEqual(secret, expected[...]), let entry else { return }
-        entry.handle.order(.cancel)
+        guard Self.areEqual(secret, expected[...]), let entry else { return nil }
+        return entry.handle.order(.cancel)
     }
 
     /// Ends every session that `lock` names, and returns how many there are.

@@ -42,6 +42,8 @@ final class SessionShell: LedgerWaiter {
     private var ledgerIsBroken = false
     private var changesSchema = false
     private var waitsForSync = false
+    /// This connection asked to cancel another's command; done when that session has heard of it.
+    private var cancelDelivery: EventLoopFuture<Void>?
     var isListed = false
 
     private var admitted: AdmittedSession?
@@ -179,7 +181,7 @@ final class SessionShell: LedgerWaiter {
             if let approval = approvals.removeValue(forKey: id) { services.approvals.withdraw(approval) }
         case .lookUp(let request): lookUp(request)
         case .cancelTarget(let bytes): cancelTarget(bytes)
-        case .cancelOther(let key): services.sessions.cancel(key)
+        case .cancelOther(let key): cancelDelivery = services.sessions.cancel(key)?.hop(to: eventLoop)
         case .readClient(let reads): setReading(client.channel, reads)
         case .readTarget(let reads): setReading(target.channel, reads)
         case .startTimer(let timer, let seconds): start(timer, seconds)
@@ -190,7 +192,7 @@ final class SessionShell: LedgerWaiter {
             close(target.take())
         case .closeClient:
             flushClient()
-            close(client.take())
+            closeClient()
             finish()
         case .poisoned(let text):
             services.logger.error(
@@ -201,6 +203,13 @@ final class SessionShell: LedgerWaiter {
     }
 
     /// Closes once what was written is flushed.
+    /// A client takes the end of its cancel request for word that what was to be hit was hit, and sends its next command.
+    private func closeClient() {
+        let channel = client.take()
+        guard let cancelDelivery else { return close(channel) }
+        cancelDelivery.assumeIsolated().whenComplete { _ in self.close(channel) }
+    }
+
     private func close(_ channel: (any Channel)?) {
         guard let open = channel else { return }
         // A peer that never reads must not keep the channel for ever.
