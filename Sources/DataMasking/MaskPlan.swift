@@ -2,10 +2,21 @@
 package enum ColumnOrigin: Sendable, Hashable {
     /// A base column; views are resolved by the caller.
     case column(schema: String, table: String, column: String)
+    /// A base column that a view computes its own from.
+    case derived(schema: String, table: String, column: String)
     /// An expression, which may carry values of columns it was computed from.
     case computed
     /// It could not be found out.
     case unknown
+
+    /// The same for a column computed from this one.
+    package var derived: ColumnOrigin {
+        if case .column(let schema, let table, let column) = self {
+            .derived(schema: schema, table: table, column: column)
+        } else {
+            self
+        }
+    }
 }
 
 /// One column of an answer, as the dialect describes it.
@@ -18,12 +29,17 @@ package struct AnswerColumn: Sendable, Hashable {
     package var isText: Bool
     /// For a computed column: whether its statement mentions a masked column, or a star or whole row that may hold one.
     package var touchesMasked: Bool
+    /// Detectors find something in such values only where the column's name says what they are: dates and short numbers.
+    package var needsName: Bool
 
-    package init(name: String, origins: [ColumnOrigin], isText: Bool, touchesMasked: Bool = false) {
+    package init(
+        name: String, origins: [ColumnOrigin], isText: Bool, touchesMasked: Bool = false, needsName: Bool = false
+    ) {
         self.name = name
         self.origins = origins
         self.isText = isText
         self.touchesMasked = touchesMasked
+        self.needsName = needsName
     }
 }
 
@@ -32,6 +48,8 @@ package enum ColumnAction: Sendable, Hashable {
     case pass
     case mask(MaskMethod)
     case scan(Scanner)
+    /// Parts of the JSON values.
+    case json(JSONMask)
     /// No row of the answer may be released.
     case deny
 }
@@ -53,7 +71,7 @@ package struct MaskPlan: Sendable {
     package let isIdentity: Bool
     /// The first column that makes the answer refused, by its place.
     package let denied: Int?
-    private let key: MaskKey
+    package let key: MaskKey
 
     init(actions: [ColumnAction], key: MaskKey) {
         self.actions = actions
@@ -82,6 +100,9 @@ package struct MaskPlan: Sendable {
             return method.apply(to: value, into: &output, key: key) ? .replaced : .null
         case .scan(let scanner):
             return scanner.mask(value, into: &output, key: key)
+        case .json(let mask):
+            if let result = mask.mask(value, into: &output, key: key) { return result }
+            return mask.whole.apply(to: value, into: &output, key: key) ? .replaced : .null
         }
     }
 }

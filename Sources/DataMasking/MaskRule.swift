@@ -7,19 +7,25 @@ package struct MaskRule: Sendable, Hashable {
         case mask
         /// The result is refused.
         case deny
+        /// It is shown: only columns that surely are the rule's are masked.
+        case allow
     }
 
     /// The columns that are masked whole; with `detect`, the only columns that are searched.
     package var columns: [ColumnPattern]
+    /// Parts of JSON values in these columns; empty for the whole columns.
+    package var json: [JSONPath]
     /// What is searched for in text columns.
     package var detect: [Detector]
     package var method: MaskMethod
     package var unknown: Unknown
 
     package init(
-        columns: [ColumnPattern] = [], detect: [Detector] = [], method: MaskMethod = .redact, unknown: Unknown = .mask
+        columns: [ColumnPattern] = [], json: [JSONPath] = [], detect: [Detector] = [], method: MaskMethod = .redact,
+        unknown: Unknown = .mask
     ) {
         self.columns = columns
+        self.json = json
         self.detect = detect
         self.method = method
         self.unknown = unknown
@@ -37,4 +43,7 @@ package struct MaskRule: Sendable, Hashable {
 
     /// Whether the rule masks columns as a whole rather than searching them.
     var masksWhole: Bool { detect.isEmpty && !columns.isEmpty }
+
+    /// Whether what may be one of its columns is masked, or refused.
+    var masksUnknown: Bool { masksWhole && unknown != .allow }
 }

@@ -23,10 +23,11 @@ package struct MaskSet: Sendable {
         }
         scanner = everywhere
         let whole = rules.filter(\.masksWhole)
+        hasColumnRules = !whole.isEmpty
         if whole.contains(where: { $0.unknown == .deny }) {
             fallback = .deny
         } else {
-            fallback = Self.strictest(whole).map { .mask($0) }
+            fallback = Self.strictest(whole.filter { $0.unknown == .mask }).map { .mask($0) }
         }
     }
 
@@ -34,7 +35,7 @@ package struct MaskSet: Sendable {
     package var isEmpty: Bool { rules.isEmpty }
 
     /// Whether any rule masks columns whole, so that origins must be known.
-    package var hasColumnRules: Bool { fallback != nil }
+    package let hasColumnRules: Bool
 
     /// The actions for an answer with these columns.
     package func plan(columns: [AnswerColumn]) -> MaskPlan {
@@ -63,28 +64,73 @@ package struct MaskSet: Sendable {
         }
     }
 
+    // What an expression may carry, for rules that mask what is not known.
+
+    /// Whether a value computed from this base column must be masked.
+    package func carries(schema: String, table: String, column: String) -> Bool {
+        rules.contains { rule in
+            rule.masksUnknown && rule.columns.contains { $0.matches(schema: schema, table: table, column: column) }
+        }
+    }
+
+    /// The same of a column with this name, of a table not known.
+    package func mayCarry(columnNamed name: String) -> Bool {
+        rules.contains { rule in rule.masksUnknown && rule.columns.contains { $0.mayCover(columnNamed: name) } }
+    }
+
+    /// The same of some column of this relation.
+    package func mayCarry(anyColumnOf relation: RelationName) -> Bool {
+        rules.contains { rule in
+            rule.masksUnknown && rule.columns.contains { $0.mayCover(schema: relation.schema, table: relation.name) }
+        }
+    }
+
     /// Masks a text that belongs to no column (notice, error detail) by the detectors that apply everywhere.
     package func mask(text: UnsafeRawBufferPointer, into output: inout [UInt8]) -> MaskedValue {
         scanner.mask(text, into: &output, key: key)
     }
 
+    /// Whether the detectors that apply everywhere find nothing in these bytes.
+    package func isQuiet(_ bytes: [UInt8]) -> Bool { scanner.isEmpty || scanner.scan(bytes).isEmpty }
+
     private func action(for column: AnswerColumn) -> ColumnAction {
-        if let method = Self.strictest(rules.filter { $0.masksWhole && matches($0, column) }) { return .mask(method) }
+        let whole = rules.filter { $0.masksWhole && matches($0, column) }
+        if let method = Self.strictest(whole) {
+            return isExact(column) ? partly(whole, column) ?? .mask(method) : .mask(method)
+        }
         let open =
             column.origins.isEmpty || column.origins.contains(.unknown)
             || column.origins.contains(.computed) && column.touchesMasked
         if open, let fallback { return fallback }
-        guard column.isText else { return .pass }
+        let scanner = column.isText ? scanner(for: column) : blank
+        return scanner.isEmpty || column.needsName && !scanner.isNamed ? .pass : .scan(scanner)
+    }
+
+    /// The values are those of a base column: paths in them mean what the rule's author meant.
+    private func isExact(_ column: AnswerColumn) -> Bool {
+        !column.origins.isEmpty
+            && column.origins.allSatisfy { if case .column = $0 { true } else { false } }
+    }
+
+    /// The rules' parts of JSON values; nil when one of them masks the whole column.
+    private func partly(_ rules: [MaskRule], _ column: AnswerColumn) -> ColumnAction? {
+        guard let whole = Self.strictest(rules), rules.allSatisfy({ !$0.json.isEmpty }) else { return nil }
+        let paths = rules.flatMap { rule in rule.json.map { ($0, rule.method) } }
+        return .json(JSONMask(paths: paths, scanner: scanner(for: column), whole: whole))
+    }
+
+    /// What is searched for in a column's values.
+    private func scanner(for column: AnswerColumn) -> Scanner {
         var scanner = scanner
         for rule in rules where !rule.columns.isEmpty && !rule.detect.isEmpty {
             if isOpen(column) || matches(rule, column) {
                 for detector in rule.detect { scanner.add(detector, rule.method) }
             }
         }
-        if scanner.isEmpty { return .pass }
+        if scanner.isEmpty { return scanner }
         scanner.add(columnName: column.name)
         for case .column(_, _, let name) in column.origins where name != column.name { scanner.add(columnName: name) }
-        return .scan(scanner)
+        return scanner
     }
 
     /// Not known, or computed from something: a detector bound to columns reads it too.
@@ -96,8 +142,11 @@ package struct MaskSet: Sendable {
         rule.columns.contains { pattern in
             pattern.matches(outputName: column.name)
                 || column.origins.contains { origin in
-                    guard case .column(let schema, let table, let name) = origin else { return false }
-                    return pattern.matches(schema: schema, table: table, column: name)
+                    switch origin {
+                    case .column(let schema, let table, let name), .derived(let schema, let table, let name):
+                        pattern.matches(schema: schema, table: table, column: name)
+                    case .computed, .unknown: false
+                    }
                 }
         }
     }

@@ -40,7 +40,8 @@ package struct OverwritingMask: Sendable {
         case .pass: true
         case .mask: shape != .structured
         case .scan: true
-        case .deny: false
+        // Parts of a value are told from its whole.
+        case .json, .deny: false
         }
     }
 

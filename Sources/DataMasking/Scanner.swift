@@ -37,6 +37,9 @@ package struct Scanner: Sendable, Hashable {
 
     package var isEmpty: Bool { wanted.isEmpty && !isBroken }
 
+    /// The column's name has a keyword of a detector.
+    var isNamed: Bool { !named.isEmpty || isBroken }
+
     mutating func add(_ detector: Detector, _ method: MaskMethod) {
         guard let engine, let index = engine.index(of: detector) else { return }
         if methods.isEmpty { methods = Array(repeating: .partial, count: DetectorSet.capacity) }

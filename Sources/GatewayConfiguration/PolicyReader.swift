@@ -57,7 +57,7 @@ enum PolicyReader {
     static func masks(_ value: Value?, _ detectors: [String: Detector]) -> [MaskRule] {
         guard let value else { return [] }
         let rules = value.list().compactMap { element -> MaskRule? in
-            guard let section = element.section(["columns", "detect", "with", "unknown"]) else { return nil }
+            guard let section = element.section(["columns", "json", "detect", "with", "unknown"]) else { return nil }
             return readMask(section, detectors)
         }
         if let problem = MaskRule.problem(in: rules) {
@@ -121,6 +121,20 @@ enum PolicyReader {
                 fix: "write column, table.column or schema.table.column, with * as a wildcard")
             return nil
         }
+        let json = (section["json"]?.list() ?? []).compactMap { element -> JSONPath? in
+            guard let text = element.text() else { return nil }
+            if let path = JSONPath(text) { return path }
+            element.problem(
+                "`\(text)` is no path in a JSON value, so the mask could never apply",
+                fix: "write $.customer.ssn, items[*].card or **.email")
+            return nil
+        }
+        if let value = section["json"], section["columns"] == nil || section["detect"] != nil {
+            value.problem(
+                "json names parts of whole columns, so it goes with columns and without detect",
+                fix: "name the columns that hold the JSON")
+            return nil
+        }
         let detect = (section["detect"]?.list() ?? []).flatMap { element -> [Detector] in
             guard let text = element.text() else { return [] }
             let named = detectors[text].map { [$0] } ?? Detector.named(text)
@@ -138,7 +152,7 @@ enum PolicyReader {
             value.problem("a mask that detects reads every value, so nothing is unknown to it", fix: "remove unknown")
         }
         guard let method, let unknown, !columns.isEmpty || !detect.isEmpty else { return nil }
-        return MaskRule(columns: columns, detect: detect, method: method, unknown: unknown)
+        return MaskRule(columns: columns, json: json, detect: detect, method: method, unknown: unknown)
     }
 
     /// The value a rule's problem is about: the list element that it quotes, else the key's value, else the rule.

@@ -60,11 +60,14 @@ struct TokenizedText {
     }
 
     private static func isPassword(_ token: SQLToken, in text: UnsafeRawBufferPointer) -> Bool {
-        if token.isWord("PASSWORD", in: text) { return true }
-        guard token.kind == .quotedWord, token.end - token.start == 10 else { return false }
+        guard token.kind == .quotedWord else { return passwordWords.contains { token.isWord($0, in: text) } }
+        guard token.end - token.start > 2 else { return false }
         let word = SQLToken(kind: .word, start: Int(token.start) + 1, end: Int(token.end) - 1)
-        return word.isWord("PASSWORD", in: text)
+        return passwordWords.contains { word.isWord($0, in: text) }
     }
+
+    /// PASSWORD, and options of foreign-data wrappers.
+    private static let passwordWords: [StaticString] = ["PASSWORD", "SSLPASSWORD", "PASSCODE", "PASSWD", "PWD"]
 
     /// 0 for a literal, also for a parameter number that no protocol can carry.
     private static func parameter(_ token: SQLToken, in text: UnsafeRawBufferPointer) -> Int32 {

@@ -95,6 +95,7 @@ final class Catalogue {
         return ask(text).assumeIsolated().flatMap { rows in
             var found: [LookupRequest.ColumnReference: LookupAnswer.Column] = [:]
             var beneath: [LookupRequest.ColumnReference: [LookupRequest.ColumnReference]] = [:]
+            var computed: Set<LookupRequest.ColumnReference> = []
             for row in rows {
                 guard row.count == 10, let table = row[0].flatMap({ UInt32($0) }),
                     let attribute = row[1].flatMap({ Int16($0) }),
@@ -118,6 +119,7 @@ final class Catalogue {
                     ]
                 } else {
                     // Computed: it may carry anything that the view reads.
+                    computed.insert(reference)
                     beneath[reference] = (row[8] ?? "").split(separator: ",").compactMap { pair in
                         let parts = pair.split(separator: ":")
                         guard parts.count == 2, let table = UInt32(parts[0]), let attribute = Int16(parts[1]) else {
@@ -127,12 +129,13 @@ final class Catalogue {
                     }
                 }
             }
-            let (resolved, views) = (found, beneath)
+            let (resolved, views, derived) = (found, beneath, computed)
             return self.resolve(Set(views.values.joined()), depth: depth + 1).map { deeper in
                 var found = resolved
                 for (reference, columns) in views {
                     for column in columns {
-                        found[reference]?.origins.append(contentsOf: deeper[column]?.origins ?? [.unknown])
+                        let origins = deeper[column]?.origins ?? [.unknown]
+                        found[reference]?.origins += derived.contains(reference) ? origins.map(\.derived) : origins
                     }
                 }
                 return found

@@ -32,7 +32,8 @@ extension PostgresDialect {
         let meanings = queue.head()?.id.flatMap { queue.open[$0] }?.meanings ?? []
         return ErrorMasking.apply(
             masks, to: &fields, statements: meanings.compactMap { $0.analysis?.text },
-            keepsNames: !mentionsMasked(meanings, masks))
+            keepsNames: !mentionsMasked(meanings, masks),
+            touchesMasked: masks.hasColumnRules && touchesMasked(meanings, masks))
     }
 
     mutating func parameterChanged(

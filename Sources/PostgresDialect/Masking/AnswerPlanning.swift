@@ -52,8 +52,8 @@ extension PostgresDialect {
             columns: columns.indices.map { index in
                 AnswerColumn(
                     name: columns[index].name, origins: origins(of: columns[index]),
-                    isText: TypeShape.isReadable(columns[index].type, format: columns[index].format),
-                    touchesMasked: touches[index])
+                    isText: TypeShape.isReadable(columns[index].type), touchesMasked: touches[index],
+                    needsName: TypeShape.needsName(columns[index].type))
             })
         queue.open[id]?.plan = plan
         queue.open[id]?.columns = columns
@@ -184,7 +184,8 @@ extension PostgresDialect {
                 return AnswerColumn(
                     name: found?[index].name ?? "",
                     origins: found?[index].origins.map(HiddenReads.resolved) ?? [.unknown],
-                    isText: response.isBinary ? TypeShape.isReadable(type, format: 1) : true, touchesMasked: touches)
+                    isText: type == 0 || TypeShape.isReadable(type), touchesMasked: touches,
+                    needsName: TypeShape.needsName(type))
             }
             let plan = masks.plan(columns: columns)
             if let refusal = denial(plan, names: columns.map(\.name)) {

@@ -32,7 +32,7 @@ extension PostgresDialect {
         let sources = facts.reads.filter { !Self.isCatalogue($0) }
         let readsCatalogue = sources.count < facts.reads.count
         return output.columns.contains { column in
-            if masks.mayMask(columnNamed: column) != nil { return true }
+            if masks.mayCarry(columnNamed: column) { return true }
             var isFound = readsCatalogue
             for source in sources {
                 guard let columns = known(source) else { return true }
@@ -84,9 +84,9 @@ extension PostgresDialect {
         case .executes, .fetches: return true
         default: break
         }
-        if facts.columns.contains(where: { masks.mayMask(columnNamed: $0) != nil }) { return true }
+        if facts.columns.contains(where: { masks.mayCarry(columnNamed: $0) }) { return true }
         if facts.hasStar,
-            facts.reads.isEmpty || (facts.reads + facts.writes).contains(where: { masks.mayMask(anyColumnOf: $0) })
+            facts.reads.isEmpty || (facts.reads + facts.writes).contains(where: { masks.mayCarry(anyColumnOf: $0) })
         {
             return true
         }
@@ -101,8 +101,8 @@ extension PostgresDialect {
 
     private static func isMasked(_ origin: ColumnOrigin, _ masks: MaskSet) -> Bool {
         switch origin {
-        case .column(let schema, let table, let column):
-            masks.method(schema: schema, table: table, column: column) != nil
+        case .column(let schema, let table, let column), .derived(let schema, let table, let column):
+            masks.carries(schema: schema, table: table, column: column)
         case .computed: false
         case .unknown: true
         }

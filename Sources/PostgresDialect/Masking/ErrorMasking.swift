@@ -5,11 +5,19 @@ import GatewayCore
 enum ErrorMasking {
     /// - Parameters:
     ///   - statements: the client's own texts: what stands in them tells it nothing new.
-    ///   - keepsNames: the statements reach no masked column, so that a quoted name is none of its values.
+    ///   - keepsNames: the statements name no masked column, so that a quoted name is none of its values.
+    ///   - touchesMasked: they may reach one all the same, through a view for one.
     /// - Returns: whether anything was changed.
-    static func apply(_ masks: MaskSet, to fields: inout ErrorFields, statements: [[UInt8]], keepsNames: Bool)
-        -> Bool
-    {
+    static func apply(
+        _ masks: MaskSet, to fields: inout ErrorFields, statements: [[UInt8]], keepsNames: Bool,
+        touchesMasked: Bool = false
+    ) -> Bool {
+        if masks.hasColumnRules, RaisedText.isRaised(fields) {
+            // Whoever wrote the function put the text together, from any values.
+            RaisedText.hide(&fields, statements, keepsCode: keepsNames)
+            return true
+        }
+        let names = touchesMasked ? ErrorFields.Field.names.compactMap { fields[$0] } : nil
         let table = fields.text(ErrorFields.Field.table) ?? ""
         let relation = RelationName(schema: fields.text(ErrorFields.Field.schema) ?? "", name: table)
         let isDataError = fields.code?.hasPrefix("22") ?? false
@@ -31,7 +39,10 @@ enum ErrorMasking {
             if masks.hasColumnRules {
                 value = QuotedParts.hidden(
                     in: value, of: fields.entries[index].field, isDataError: isDataError,
-                    keepsNames: keepsNames, statements: statements)
+                    keepsNames: keepsNames, names: names, statements: statements)
+                if touchesMasked {
+                    value = QuotedParts.withoutNumbers(value, isDataError: isDataError, statements: statements)
+                }
             }
             var scanned: [UInt8] = []
             switch value.withUnsafeBytes({ masks.mask(text: $0, into: &scanned) }) {

@@ -11,11 +11,12 @@ enum HiddenReads {
     /// Samples of any table's values are values of a column that cannot be told; a temporary table is filled by the
     /// client itself, from any column.
     static func resolved(_ origin: ColumnOrigin) -> ColumnOrigin {
-        if case .column(let schema, _, _) = origin, schema.hasPrefix("pg_temp") { return .unknown }
-        guard case .column(_, let table, let column) = origin, samples.contains(table),
-            valueColumns.contains(where: column.hasPrefix)
-        else { return origin }
-        return .unknown
+        switch origin {
+        case .column(let schema, let table, let column), .derived(let schema, let table, let column):
+            let isSample = samples.contains(table) && valueColumns.contains(where: column.hasPrefix)
+            return isSample || schema.hasPrefix("pg_temp") ? .unknown : origin
+        case .computed, .unknown: return origin
+        }
     }
 
     private static func runsText(_ function: String) -> Bool {

@@ -25,7 +25,7 @@ struct OversizedRow {
     static func holds(_ plan: MaskPlan, _ columns: [RowDescription.Column]) -> Bool {
         plan.actions.count == columns.count
             && columns.indices.allSatisfy { index in
-                plan.actions[index] == .pass
+                passes(plan.actions[index], columns[index])
                     || shape(columns[index]).map { OverwritingMask.holds(plan.actions[index], $0) } ?? false
             }
     }
@@ -79,10 +79,16 @@ struct OversizedRow {
         }
         guard Int(length) <= left else { return false }
         fieldRemaining = Int(length)
-        guard plan.actions[index] != .pass else { return true }
+        guard !Self.passes(plan.actions[index], columns[index]) else { return true }
         guard let shape = Self.shape(columns[index]) else { return false }
         mask = plan.overwriting(column: index, shape: shape, length: Int(length))
         return mask != nil
+    }
+
+    /// Bytes are searched only where all of them are text, which cannot be told from a part.
+    private static func passes(_ action: ColumnAction, _ column: RowDescription.Column) -> Bool {
+        if case .scan = action { return column.type == TypeOID.bytea }
+        return action == .pass
     }
 
     private mutating func next() {

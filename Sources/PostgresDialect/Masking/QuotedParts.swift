@@ -2,14 +2,14 @@
 ///
 /// `SELECT ssn::regclass` makes the server say `relation "123-45-6789" does not exist`.
 enum QuotedParts {
-    /// - Parameter keepsNames: whether a word that looks like a name surely is one, not a masked value made to look so.
-    static func hidden(in value: [UInt8], of field: UInt8, isDataError: Bool, keepsNames: Bool, statements: [[UInt8]])
-        -> [UInt8]
-    {
-        let isOwn = { (part: ArraySlice<UInt8>) -> Bool in
-            // Bounded, since both sides may be made to match slowly.
-            part.count <= 128 && statements.contains { $0.count <= 65536 && contains($0[...], Array(part)) }
-        }
+    /// - Parameters:
+    ///   - keepsNames: whether a word that looks like a name surely is one, not a masked value made to look so.
+    ///   - names: the only words that are; nil for any.
+    static func hidden(
+        in value: [UInt8], of field: UInt8, isDataError: Bool, keepsNames: Bool, names: [[UInt8]]? = nil,
+        statements: [[UInt8]]
+    ) -> [UInt8] {
+        let isOwn = { (part: ArraySlice<UInt8>) in Self.isOwn(part, statements) }
         switch field {
         case ErrorFields.Field.internalQuery:
             // A text that a function put together.
@@ -20,8 +20,41 @@ enum QuotedParts {
             // The lines of an XML document, for one.
             return MaskedText.stars
         default:
-            return quotes(value) { part in isOwn(part) || keepsNames && !isDataError && isName(part) }
+            return quotes(value) { part in
+                isOwn(part)
+                    || keepsNames && !isDataError && isName(part)
+                        && (names?.contains { $0.elementsEqual(part) } ?? true)
+            }
         }
+    }
+
+    /// Whether the client has written it itself.
+    static func isOwn(_ part: ArraySlice<UInt8>, _ statements: [[UInt8]]) -> Bool {
+        // Bounded, since both sides may be made to match slowly.
+        part.count <= 128 && statements.contains { $0.count <= 65536 && contains($0[...], Array(part)) }
+    }
+
+    /// Hides numbers that are not the client's own, and what a data error tells behind its last colon: values need no
+    /// quotes (`date field value out of range: 123-45-67`).
+    static func withoutNumbers(_ value: [UInt8], isDataError: Bool, statements: [[UInt8]]) -> [UInt8] {
+        var value = value
+        if isDataError, let colon = value.indices.dropLast().last(where: { value[$0] == 0x3A && value[$0 + 1] == 0x20 }),
+            !isOwn(value[(colon + 2)...], statements)
+        {
+            value = value[...(colon + 1)] + MaskedText.stars
+        }
+        var result: [UInt8] = []
+        var index = 0
+        while index < value.count {
+            let run = value[index...].prefix { $0 >= 0x30 && $0 <= 0x39 }
+            if run.count > 1, !isOwn(run, statements) { result += MaskedText.stars } else { result += run }
+            index += run.count
+            if index < value.count {
+                result.append(value[index])
+                index += 1
+            }
+        }
+        return result
     }
 
     /// Replaces quoted parts that `mayStay` does not let stand. A value may hold quotes itself, so that what looks like the

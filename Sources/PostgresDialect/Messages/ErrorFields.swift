@@ -16,6 +16,14 @@ package struct ErrorFields: Equatable, Sendable {
         static let table = UInt8(ascii: "t")
         static let column = UInt8(ascii: "c")
         static let constraint = UInt8(ascii: "n")
+        static let dataType = UInt8(ascii: "d")
+        static let position = UInt8(ascii: "P")
+        static let internalPosition = UInt8(ascii: "p")
+        static let file = UInt8(ascii: "F")
+        static let line = UInt8(ascii: "L")
+        static let routine = UInt8(ascii: "R")
+        /// Names of objects that the error is about.
+        static let names = [schema, table, column, constraint, dataType]
     }
 
     package struct Entry: Equatable, Sendable {

@@ -51,22 +51,31 @@ enum RecordParameters {
         if let method {
             var masked: [UInt8] = []
             let isShown = value.plain.withUnsafeBytes { method.apply(to: $0, into: &masked, key: key) }
-            if isShown { JSONText.write(masked, into: &output) } else { output += Array("null".utf8) }
+            if isShown { JSONString.append(masked, into: &output) } else { output += Array("null".utf8) }
             return
         }
         switch value {
         case .literal(let text):
-            output += text
-        case .text(let bytes):
+            if masks?.isQuiet(text) ?? true {
+                output += text
+            } else {
+                JSONString.append(MaskedText.stars, into: &output)
+            }
+        case .text(let whole):
+            let bytes = RecordSecrets.hidden(in: whole)
             var masked: [UInt8] = []
             switch masks.map({ masks in bytes.withUnsafeBytes { masks.mask(text: $0, into: &masked) } }) ?? .unchanged {
             case .unchanged:
-                JSONText.write(
+                JSONString.append(
                     bytes.count > longest ? Array(bytes.prefix(longest)) + RecordText.hidden : bytes, into: &output)
-            case .replaced: JSONText.write(masked, into: &output)
+            case .replaced: JSONString.append(masked, into: &output)
             case .null: output += Array("null".utf8)
             }
         case .binary(let bytes):
+            // A text of no declared type comes as bytes, too.
+            if bytes.withUnsafeBytes(RecordSecrets.occur) || !(masks?.isQuiet(bytes) ?? true) {
+                return JSONString.append(MaskedText.stars, into: &output)
+            }
             output += Array("{\"hex\":\"".utf8)
             for byte in bytes.prefix(longest) { output += [UInt8.hexDigit(byte >> 4), UInt8.hexDigit(byte & 0xF)] }
             output += Array("\"}".utf8)
@@ -166,23 +175,10 @@ package enum TypeOID {
     package static let bpchar: UInt32 = 1042
     package static let varchar: UInt32 = 1043
     package static let uuid: UInt32 = 2950
+    package static let nameArray: UInt32 = 1003
+    package static let record: UInt32 = 2249
+    package static let recordArray: UInt32 = 2287
     package static let jsonb: UInt32 = 3802
-}
-
-/// JSON strings (RFC 8259 section 7) from bytes that are meant to be UTF-8.
-enum JSONText {
-    static func write(_ bytes: some Collection<UInt8>, into output: inout [UInt8]) {
-        output.append(UInt8(ascii: "\""))
-        for byte in String(decoding: bytes, as: UTF8.self).utf8 {
-            switch byte {
-            case UInt8(ascii: "\""), UInt8(ascii: "\\"): output += [UInt8(ascii: "\\"), byte]
-            case 0x0A: output += Array("\\n".utf8)
-            case 0x0D: output += Array("\\r".utf8)
-            case 0x09: output += Array("\\t".utf8)
-            case 0..<0x20: output += Array("\\u00".utf8) + [UInt8.hexDigit(byte >> 4), UInt8.hexDigit(byte & 0xF)]
-            default: output.append(byte)
-            }
-        }
-        output.append(UInt8(ascii: "\""))
-    }
+    /// Types of users and extensions have no fixed number.
+    package static let firstOfUsers: UInt32 = 16384
 }

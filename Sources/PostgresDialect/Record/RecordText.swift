@@ -8,7 +8,10 @@ enum RecordText {
 
     static func masked(_ analysis: SQLAnalysis, _ masks: MaskSet?) -> [UInt8] {
         let hasMasks = masks.map { !$0.isEmpty } ?? false
-        if !hasMasks, !analysis.literals.contains(where: \.secret) { return analysis.text }
+        let hidesNothing = analysis.text.withUnsafeBytes { text in
+            !hasMasks && !analysis.literals.contains { $0.secret || $0.parameter == nil && holdsSecret(text, $0.range) }
+        }
+        if hidesNothing { return analysis.text }
         let key = masks?.key ?? MaskKey(bytes: [])
         var output: [UInt8] = []
         output.reserveCapacity(analysis.text.count)
@@ -20,15 +23,26 @@ enum RecordText {
                     continue
                 }
                 let token = UnsafeRawBufferPointer(rebasing: text[use.range])
-                guard let method = method(for: use, masks) else { continue }
+                let method = method(for: use, masks)
+                let shown = method == nil ? RecordSecrets.hidden(in: token) : nil
+                guard method != nil || shown != nil else { continue }
                 scan(text, position..<use.range.lowerBound, masks, into: &output)
-                LiteralMask.append(token, method: method, into: &output, key: key)
+                if let method {
+                    LiteralMask.append(token, method: method, into: &output, key: key)
+                } else {
+                    shown?.withUnsafeBytes { scan($0, masks, into: &output) }
+                }
                 position = use.range.upperBound
             }
             scan(text, position..<end, masks, into: &output)
             if end < text.count { output += hidden }
         }
         return output
+    }
+
+    private static func holdsSecret(_ text: UnsafeRawBufferPointer, _ range: Range<Int>) -> Bool {
+        range.lowerBound >= 0 && range.upperBound <= text.count
+            && RecordSecrets.occur(in: UnsafeRawBufferPointer(rebasing: text[range]))
     }
 
     /// How a literal or parameter is hidden; nil when no mask of a column can hit it.
@@ -48,11 +62,11 @@ enum RecordText {
         _ text: UnsafeRawBufferPointer, _ range: Range<Int>, _ masks: MaskSet?, into output: inout [UInt8]
     ) {
         let piece = UnsafeRawBufferPointer(rebasing: text[range])
-        guard let masks else {
-            output.append(contentsOf: piece)
-            return
-        }
-        switch masks.mask(text: piece, into: &output) {
+        scan(piece, masks, into: &output)
+    }
+
+    private static func scan(_ piece: UnsafeRawBufferPointer, _ masks: MaskSet?, into output: inout [UInt8]) {
+        switch masks?.mask(text: piece, into: &output) ?? .unchanged {
         case .unchanged: output.append(contentsOf: piece)
         case .replaced: break
         case .null: output += hidden
