@@ -41,7 +41,8 @@ package enum JSONString {
             case UInt8(ascii: "u"):
                 var code = hex(text, index) ?? 0xFFFD
                 index = min(index + 4, text.count)
-                if code >> 10 == 0x36, index + 1 < text.count, text[index] == 0x5C, text[index + 1] == UInt8(ascii: "u"),
+                if code >> 10 == 0x36, index + 1 < text.count, text[index] == 0x5C,
+                    text[index + 1] == UInt8(ascii: "u"),
                     let low = hex(text, index + 2), low >> 10 == 0x37
                 {
                     code = 0x10000 + (code & 0x3FF) << 10 + low & 0x3FF
@@ -61,7 +62,8 @@ package enum JSONString {
             let digit: UInt8
             switch byte {
             case UInt8(ascii: "0")...UInt8(ascii: "9"): digit = byte - 0x30
-            case UInt8(ascii: "a")...UInt8(ascii: "f"), UInt8(ascii: "A")...UInt8(ascii: "F"): digit = (byte | 0x20) - 0x57
+            case UInt8(ascii: "a")...UInt8(ascii: "f"), UInt8(ascii: "A")...UInt8(ascii: "F"):
+                digit = (byte | 0x20) - 0x57
             default: return nil
             }
             code = code << 4 | UInt32(digit)

@@ -96,8 +96,9 @@ struct JSONWalk {
 
     private mutating func wordRange() -> Range<Int> {
         let start = position
-        while position < text.count, text[position].isDigit || text[position].isLetter
-            || [UInt8(ascii: "-"), UInt8(ascii: "+"), UInt8(ascii: ".")].contains(text[position])
+        while position < text.count,
+            text[position].isDigit || text[position].isLetter
+                || [UInt8(ascii: "-"), UInt8(ascii: "+"), UInt8(ascii: ".")].contains(text[position])
         {
             position += 1
         }

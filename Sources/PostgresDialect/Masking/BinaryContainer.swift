@@ -11,7 +11,7 @@ enum BinaryContainer {
     /// - Returns: nil, with something appended or not, when the bytes are no array.
     static func array(_ value: UnsafeRawBufferPointer, into output: inout [UInt8], _ element: Element) -> MaskedValue? {
         var reader = Reader(value)
-        guard let dimensions = reader.integer(), (1...mostDimensions).contains(dimensions),
+        guard let dimensions = reader.integer(), dimensions >= 1, dimensions <= mostDimensions,
             let flags = reader.integer(), flags == 0 || flags == 1, let type = reader.integer(), type != 0
         else { return nil }
         var count = 1
@@ -36,9 +36,10 @@ enum BinaryContainer {
         return isChanged ? .replaced : .unchanged
     }
 
-    static func record(_ value: UnsafeRawBufferPointer, into output: inout [UInt8], _ element: Element) -> MaskedValue? {
+    static func record(_ value: UnsafeRawBufferPointer, into output: inout [UInt8], _ element: Element) -> MaskedValue?
+    {
         var reader = Reader(value)
-        guard let count = reader.integer(), (1...mostFields).contains(Int(count)) else { return nil }
+        guard let count = reader.integer(), count >= 1, count <= mostFields else { return nil }
         output.append(contentsOf: value[..<reader.position])
         var isChanged = false
         var hasNull = false

@@ -3,9 +3,8 @@ import GatewayCore
 /// Scalars in binary format (the types' send functions) as the text that detectors read.
 enum BinaryText {
     /// Numbers, addresses, ranges and multiranges.
-    static let scalars: Set<UInt32> = [
-        TypeOID.int4, TypeOID.int8, numeric, inet, cidr, macaddr, macaddr8,
-    ].union(ranges.keys).union(multiranges.keys)
+    static let scalars = Set(
+        [TypeOID.int4, TypeOID.int8, numeric, inet, cidr, macaddr, macaddr8] + ranges.keys + multiranges.keys)
 
     private static let numeric: UInt32 = 1700
     private static let inet: UInt32 = 869
@@ -53,7 +52,7 @@ enum BinaryText {
         let count = Int(word(0))
         guard value.count == 8 + 2 * count else { return false }
         // Not a number, or without end.
-        guard word(2) == 0 || word(2) == 0x4000 else { return true }
+        guard word(2) == 0 || word(2) == 0x4000 else { return count == 0 }
         let weight = Int(Int16(bitPattern: word(1)))
         if word(2) != 0 { output.append(UInt8(ascii: "-")) }
         // Zeros behind the digits that are there: a number of any size takes no more room than a card's.

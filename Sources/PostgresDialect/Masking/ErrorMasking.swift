@@ -31,12 +31,13 @@ enum ErrorMasking {
                 ErrorFields.Field.where where masks.hasColumnRules:
                 if let hidden = quoted(value) { value = hidden }
             case ErrorFields.Field.message, ErrorFields.Field.detail, ErrorFields.Field.where, ErrorFields.Field.hint,
-                ErrorFields.Field.internalQuery:
+                ErrorFields.Field.internalQuery, ErrorFields.Field.schema, ErrorFields.Field.table,
+                ErrorFields.Field.column, ErrorFields.Field.constraint, ErrorFields.Field.dataType:
                 break
             default:
                 continue
             }
-            if masks.hasColumnRules {
+            if masks.hasColumnRules, !ErrorFields.Field.names.contains(fields.entries[index].field) {
                 value = QuotedParts.hidden(
                     in: value, of: fields.entries[index].field, isDataError: isDataError,
                     keepsNames: keepsNames, names: names, statements: statements)

@@ -38,7 +38,8 @@ enum QuotedParts {
     /// quotes (`date field value out of range: 123-45-67`).
     static func withoutNumbers(_ value: [UInt8], isDataError: Bool, statements: [[UInt8]]) -> [UInt8] {
         var value = value
-        if isDataError, let colon = value.indices.dropLast().last(where: { value[$0] == 0x3A && value[$0 + 1] == 0x20 }),
+        if isDataError,
+            let colon = value.indices.dropLast().last(where: { value[$0] == 0x3A && value[$0 + 1] == 0x20 }),
             !isOwn(value[(colon + 2)...], statements)
         {
             value = value[...(colon + 1)] + MaskedText.stars

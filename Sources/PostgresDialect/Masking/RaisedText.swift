@@ -3,7 +3,8 @@ enum RaisedText {
     /// By where in the server's source it was reported, which only C code can choose. A server, or a pooler before it, that
     /// does not tell is taken to have raised it, unless the code is one of the server's own.
     static func isRaised(_ fields: ErrorFields) -> Bool {
-        guard let file = fields.text(ErrorFields.Field.file), let routine = fields.text(ErrorFields.Field.routine) else {
+        guard let file = fields.text(ErrorFields.Field.file), let routine = fields.text(ErrorFields.Field.routine)
+        else {
             return fields.code.map { $0.hasPrefix("P0") || $0 == "00000" || $0 == "01000" } ?? true
         }
         return ["exec_stmt_raise", "exec_stmt_assert"].contains(routine)

@@ -1,21 +1,21 @@
-import DataMasking
+package import DataMasking
 import GatewayCore
 
 /// Searches a value of any type and replaces what detectors find, as far as its type can hold a replacement; else NULL
 /// stands in, for an element of a container as for the whole.
-struct SearchedValue {
+package struct SearchedValue {
     /// Containers within containers that are looked into.
     private static let deepest = 8
 
     private let scanner: Scanner
     private let key: MaskKey
 
-    init(_ scanner: Scanner, _ key: MaskKey) {
+    package init(_ scanner: Scanner, _ key: MaskKey) {
         self.scanner = scanner
         self.key = key
     }
 
-    func mask(
+    package func mask(
         _ value: UnsafeRawBufferPointer, type: UInt32, format: Int16, depth: Int = 0, into output: inout [UInt8]
     ) -> MaskedValue {
         if TypeShape.isPlainText(type) { return scanner.mask(value, into: &output, key: key) }
@@ -32,11 +32,30 @@ struct SearchedValue {
     private func text(_ value: UnsafeRawBufferPointer, _ type: UInt32, into output: inout [UInt8]) -> MaskedValue {
         let begin = output.count
         let result = scanner.mask(value, into: &output, key: key)
+        if result == .unchanged, holdsBytes(value) { return .null }
         guard result == .replaced else { return result }
         // Only a replacement without special bytes keeps quoted parts whole.
         if TypeShape.mayHoldPieces(type), TypeShape.keepsShape(value, Array(output[begin...])) { return .replaced }
         output.removeSubrange(begin...)
         return .null
+    }
+
+    /// Whether bytea within a container holds something: hexadecimal digits behind `\\x`, the backslash doubled by quoting.
+    private func holdsBytes(_ value: UnsafeRawBufferPointer) -> Bool {
+        var index = 0
+        while let slash = value[index...].firstIndex(of: 0x5C) {
+            index = slash + 1
+            guard index < value.count, value[index] == UInt8(ascii: "x") else { continue }
+            let start = index - 1
+            index += 1
+            while index < value.count, HexText.isDigit(value[index]) { index += 1 }
+            if let plain = HexText.decode(UnsafeRawBufferPointer(rebasing: value[start..<index])),
+                plain.withUnsafeBytes({ isText($0) && !scanner.scan($0).isEmpty })
+            {
+                return true
+            }
+        }
+        return false
     }
 
     /// Bytes are searched where they are text; what is found in them is replaced.
@@ -100,6 +119,8 @@ enum HexText {
         output += [0x5C, UInt8(ascii: "x")]
         for byte in bytes { output += [UInt8.hexDigit(byte >> 4), UInt8.hexDigit(byte & 0xF)] }
     }
+
+    static func isDigit(_ byte: UInt8) -> Bool { digit(byte) != nil }
 
     private static func digit(_ byte: UInt8) -> UInt8? {
         switch byte {
