@@ -146,7 +146,7 @@ var targets: [Target] = [
         with: [
             "SessionKernel", "PostgresDialect", "AuditStore", "AuditLedger", "GatewayCore", "AccessPolicy",
             "DataMasking", "GatewayConfiguration", "CredentialVault", "Identity", "LedgerWitness", nioCore,
-            nioPosix, nioEmbedded, crypto, logging,
+            nioPosix, nioEmbedded, crypto, x509, asn1, logging,
         ]),
     tests(
         of: "AuditConsole",

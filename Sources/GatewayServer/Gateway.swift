@@ -231,7 +231,9 @@ package final class Gateway: Sendable {
                 certificate: URL(fileURLWithPath: certificate), key: URL(fileURLWithPath: key))
         case .auto:
             let folder = URL(fileURLWithPath: configuration.data).appendingPathComponent("tls")
-            let made = try GatewayCertificate.loadOrMake(in: folder, names: ["localhost", "127.0.0.1", endpoint.host])
+            let hosts = [endpoint, configuration.listen.console].compactMap { $0?.host }
+            let made = try GatewayCertificate.loadOrMake(
+                in: folder, names: GatewayCertificate.names(listeningOn: hosts))
             return try GatewayCertificate.context(certificate: made.certificate, key: made.key)
         }
     }
