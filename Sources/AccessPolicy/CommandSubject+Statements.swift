@@ -8,7 +8,20 @@ extension CommandSubject {
         classes.formUnion(facts.classes)
         unknownCalls += facts.unknownCalls.filter { !unknownCalls.contains($0) }
         leansOnPath = leansOnPath || facts.leansOnPath
+        // What is carried counts as the carrier's already.
+        readsWithoutLimit = readsWithoutLimit || facts.readsWithoutLimit
+        joinedRelations = max(joinedRelations, facts.joinedRelations)
+        addColumns(facts)
         addContent(facts)
+    }
+
+    private mutating func addColumns(_ facts: StatementFacts) {
+        let fills = facts.copy.map { $0.direction == .from && $0.relation != nil } ?? false
+        columnsRead += facts.columns + facts.rowAttributes
+        // The star of a COPY FROM without a list stands for columns written.
+        readsAnyColumn = readsAnyColumn || facts.hasStar && !fills || facts.joinsNaturally
+        columnsWritten += facts.writtenColumns
+        writesAnyColumn = writesAnyColumn || facts.writesAnyColumn || fills && facts.writtenColumns.isEmpty
     }
 
     private mutating func addContent(_ facts: StatementFacts) {
@@ -29,6 +42,7 @@ extension CommandSubject {
         reads += facts.reads
         writes += facts.writes
         functions += facts.functions
+        schemas += facts.schemas
         for change in facts.settings {
             if change.kind != .reset, change.kind != .resetAll { settings.append(change.name ?? "") }
             if SettingEffects.liftsReadOnly(change) { liftsReadOnly = true }

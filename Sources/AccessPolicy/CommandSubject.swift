@@ -16,6 +16,21 @@ package struct CommandSubject: Sendable {
     package var settings: [String]
     /// An UPDATE, DELETE or MERGE without a condition, or a TRUNCATE.
     package var writesWithoutWhere: Bool
+    /// Rows are asked for, and nothing in the text bounds their number.
+    package var readsWithoutLimit = false
+    /// Relations that one query of it joins, at most.
+    package var joinedRelations = 0
+    /// Names of columns that are read, in conditions too, folded; a text does not tell of which table they are.
+    package var columnsRead: [String] = []
+    /// Columns may be read that the text does not name: a star, a whole row, a natural join.
+    package var readsAnyColumn = false
+    package var columnsWritten: [String] = []
+    /// An INSERT or COPY FROM that names no columns.
+    package var writesAnyColumn = false
+    /// Schemas that are named as such: made, dropped, granted on.
+    package var schemas: [String] = []
+    /// Where relations named without a schema may lie.
+    package var searchPath = SearchPath.unknown
     /// Functions, operators and casts whose effect is not known, in words.
     package var unknownCalls: [String] = []
     /// It is understood as it is only as long as the server's own functions are found first.
@@ -29,6 +44,8 @@ package struct CommandSubject: Sendable {
     package var agent: AgentContext?
     package var connection: String
     package var database: String
+    /// When it is judged; set by who judges, only where rules ask for it.
+    package var time: Timestamp?
 
     package init(
         classes: Set<StatementClass>, verbs: [String] = [], reads: [RelationName] = [], writes: [RelationName] = [],

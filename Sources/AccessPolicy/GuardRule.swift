@@ -1,41 +1,25 @@
 package import GatewayCore
 
-/// One guard of a connection's `guard:` list, as written.
+/// One guard of a connection's `guard:` list or of the shared `policy:`, as written.
 package struct GuardRule: Sendable, Hashable {
-    /// What a command must be for the rule to apply; all that is given must hold.
-    package struct Condition: Sendable, Hashable {
-        /// Classes, groups or verbs; one of them.
-        package var statement: [String]
-        /// Table patterns; one of them on one table.
-        package var table: [String]
-        /// `without: where`.
-        package var withoutWhere: Bool
-        /// Regular expression on the text.
-        package var matches: String?
-
-        package init(statement: [String] = [], table: [String] = [], withoutWhere: Bool = false, matches: String? = nil)
-        {
-            self.statement = statement
-            self.table = table
-            self.withoutWhere = withoutWhere
-            self.matches = matches
-        }
-    }
-
     package var name: String
     package var when: Condition
     package var then: VerdictKind
+    /// `then: log`: the rule decides nothing, and the record tells what it would have said, which is `then`.
+    package var isObserved: Bool
     /// For `hold`.
     package var approve: HoldTerms?
     /// Words for the client; a default is made from the name.
     package var message: String?
 
     package init(
-        name: String, when: Condition, then: VerdictKind, approve: HoldTerms? = nil, message: String? = nil
+        name: String, when: Condition, then: VerdictKind, isObserved: Bool = false, approve: HoldTerms? = nil,
+        message: String? = nil
     ) {
         self.name = name
         self.when = when
         self.then = then
+        self.isObserved = isObserved
         self.approve = approve
         self.message = message
     }

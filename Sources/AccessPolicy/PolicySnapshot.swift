@@ -12,10 +12,16 @@ package struct PolicySnapshot: Sendable {
     package let version: String
     package let notUnderstood: NotUnderstoodPolicy
     package let isReadOnly: Bool
-    /// What happens to a call whose effect is not known. Unless a guard names `unknown_effect`: hold where any guard or
-    /// read_only exists (by the terms of the first hold in the file; where there is none, block), else allow.
+    /// What happens to a call whose effect is not known, unless a guard that names `unknown_effect` applies: hold where
+    /// any guard or read_only exists (by the terms of the first hold in the file; where there is none, block), else allow.
     package let unknownEffect: NotUnderstoodPolicy
+    /// Whether `CommandSubject.time` is asked for.
+    package let dependsOnTime: Bool
+    /// As written, in their order.
+    package var rules: [GuardRule] { guards.map(\.rule) }
     private let guards: [CompiledGuard]
+    /// Rules that decide about unknown effects where they apply.
+    private let namesUnknownEffect: Set<String>
 
     /// - Parameters:
     ///   - notUnderstood: nil for the default: block where any control exists, else allow.
@@ -39,8 +45,12 @@ package struct PolicySnapshot: Sendable {
         guard all.isEmpty else { throw PolicyProblems(list: all) }
         self.guards = compiled
         isReadOnly = readOnly
-        self.notUnderstood = notUnderstood ?? (!guards.isEmpty || readOnly || hasMasks ? .block : .allow)
-        unknownEffect = Self.unknownEffect(guards, readOnly)
+        dependsOnTime = guards.contains { $0.when.time != nil }
+        // What only observes is no control, so nothing is refused because of it.
+        let controls = guards.filter { !$0.isObserved }
+        namesUnknownEffect = Set(controls.lazy.filter(Self.namesUnknownEffect).map(\.name))
+        unknownEffect = Self.unknownEffect(controls, readOnly)
+        self.notUnderstood = notUnderstood ?? (!controls.isEmpty || readOnly || hasMasks ? .block : .allow)
         version = Self.version(guards, readOnly, self.notUnderstood)
     }
 
@@ -56,10 +66,16 @@ package struct PolicySnapshot: Sendable {
         }
         for compiled in guards where compiled.matches(subject) {
             let rule = compiled.rule
+            guard !rule.isObserved else {
+                verdict.rules.append(rule.name)
+                verdict.observed.append(rule.name)
+                verdict.would = max(rule.then, verdict.would ?? .allow)
+                continue
+            }
             let message = rule.message ?? Self.defaultMessage(rule)
             Self.take(rule.then, rule.name, message, rule.approve, into: &verdict)
         }
-        if subject.classes.contains(.unknownEffect) {
+        if subject.classes.contains(.unknownEffect), !verdict.rules.contains(where: namesUnknownEffect.contains) {
             switch unknownEffect {
             case .allow: break
             case .hold(let terms):
@@ -75,6 +91,7 @@ package struct PolicySnapshot: Sendable {
             case .block: Self.take(.block, "not_understood", message, nil, into: &verdict)
             }
         }
+        if let would = verdict.would, would <= verdict.kind { verdict.would = nil }
         return verdict
     }
 
@@ -91,17 +108,20 @@ package struct PolicySnapshot: Sendable {
         for compiled in guards {
             steps.append(
                 PolicyStep(
-                    rule: compiled.rule.name, then: compiled.rule.then, isMet: compiled.matches(subject),
+                    rule: compiled.rule.name, then: compiled.rule.then, isObserved: compiled.rule.isObserved,
+                    isMet: compiled.matches(subject),
                     reasons: compiled.reasons(subject)))
         }
         let calls = subject.unknownCalls.joined(separator: ", ")
+        let isDecided = steps.contains { $0.isMet && namesUnknownEffect.contains($0.rule) }
         steps.append(
             PolicyStep(
                 rule: "unknown_effect", then: unknownEffect.kind,
-                isMet: unknownEffect.kind != .allow && subject.classes.contains(.unknownEffect),
+                isMet: unknownEffect.kind != .allow && subject.classes.contains(.unknownEffect) && !isDecided,
                 reasons: [
                     subject.classes.contains(.unknownEffect)
-                        ? "not known: \(calls)" : "every function, operator and cast is known"
+                        ? "not known: \(calls)" + (isDecided ? "; a guard on unknown_effect decides" : "")
+                        : "every function, operator and cast is known"
                 ]))
         let reason = Self.missing(subject)
         steps.append(
@@ -123,9 +143,11 @@ package struct PolicySnapshot: Sendable {
             ?? (subject.classes.contains(.unknown) ? NotUnderstood(message: "unknown statement") : nil)
     }
 
+    private static func namesUnknownEffect(_ rule: GuardRule) -> Bool {
+        rule.when.statement.contains { $0.lowercased() == StatementClass.unknownEffect.rawValue }
+    }
+
     private static func unknownEffect(_ guards: [GuardRule], _ readOnly: Bool) -> NotUnderstoodPolicy {
-        let word = StatementClass.unknownEffect.rawValue
-        if guards.contains(where: { $0.when.statement.contains { $0.lowercased() == word } }) { return .allow }
         guard !guards.isEmpty || readOnly else { return .allow }
         return guards.lazy.compactMap(\.approve).first.map { .hold($0) } ?? .block
     }
@@ -140,8 +162,10 @@ package struct PolicySnapshot: Sendable {
         _ kind: VerdictKind, _ name: String, _ message: String, _ terms: HoldTerms?, into verdict: inout Verdict
     ) {
         verdict.rules.append(name)
+        if kind == verdict.kind { verdict.decidedBy.append(name) }
         if kind > verdict.kind {
             verdict.kind = kind
+            verdict.decidedBy = [name]
             verdict.message = message
             verdict.hold = kind == .hold ? terms ?? HoldTerms(groups: []) : nil
         } else if kind == .hold, verdict.kind == .hold, var hold = verdict.hold, let terms {
@@ -153,7 +177,7 @@ package struct PolicySnapshot: Sendable {
                 verdict.kind = .block
                 verdict.hold = nil
                 verdict.message =
-                    "Rules \(verdict.rules.joined(separator: ", ")) hold this command for different groups, so nobody could approve it."
+                    "Rules \(verdict.decidedBy.joined(separator: ", ")) hold this command for different groups, so nobody could approve it."
             } else {
                 verdict.hold = hold
             }
@@ -186,7 +210,7 @@ package struct PolicySnapshot: Sendable {
             put(terms.map { "\($0.count)/\($0.within)/\($0.groups.count)" } ?? "-")
             for group in terms?.groups ?? [] { put(group) }
         }
-        put("2")
+        put("3")
         put(readOnly ? "read_only" : "")
         switch notUnderstood {
         case .allow: put("allow")
@@ -197,12 +221,12 @@ package struct PolicySnapshot: Sendable {
         }
         for rule in guards {
             put(rule.name)
-            put(
-                "\(rule.when.statement.count)/\(rule.when.table.count)/\(rule.when.withoutWhere)/\(rule.when.matches != nil)"
-            )
-            for text in rule.when.statement + rule.when.table { put(text) }
-            put(rule.when.matches ?? "")
-            put(rule.then.rawValue)
+            put(String(rule.when.parts.count))
+            for (key, values) in rule.when.parts {
+                put("\(key)/\(values.count)")
+                for value in values { put(value) }
+            }
+            put(rule.isObserved ? "log " + rule.then.rawValue : rule.then.rawValue)
             put(rule.approve)
             put(rule.message ?? "")
         }

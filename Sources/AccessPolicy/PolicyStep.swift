@@ -6,6 +6,8 @@ package struct PolicyStep: Sendable, Hashable {
     package let rule: String
     /// What the rule says when it is met.
     package let then: VerdictKind
+    /// It only observes.
+    package var isObserved = false
     package let isMet: Bool
     /// One for each condition.
     package let reasons: [String]

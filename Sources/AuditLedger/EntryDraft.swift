@@ -63,6 +63,11 @@ package struct EntryDraft: Sendable {
     package var objects: [String] = []
     package var verdict: VerdictKind?
     package var rules: [String] = []
+    /// Those of `rules` that say what the verdict is; written only where that is not all of them.
+    package var decidedBy: [String] = []
+    /// Those of `rules` that only observe, and what the verdict would be if they counted.
+    package var observed: [String] = []
+    package var would: VerdictKind?
     package var policy: String?
     package var approval: RecordID?
     package var approver: Principal?

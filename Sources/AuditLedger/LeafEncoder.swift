@@ -63,6 +63,9 @@ package struct LeafEncoder: Sendable {
         out.commitments(commitments)
         out.counts(draft)
         out.bytes += database
+        if draft.decidedBy != draft.rules {
+            out.list(",\"decided_by\":", ",\"decided_by_total\":", draft.decidedBy, limit: 1500)
+        }
         out.details(draft.details)
         out.bytes += durability
         if let exchange = draft.exchange {
@@ -73,6 +76,7 @@ package struct LeafEncoder: Sendable {
         out.identifier(high: id.high, low: id.low)
         out.bytes += kind
         out.list(",\"objects\":", ",\"objects_total\":", draft.objects, limit: 20_000)
+        out.list(",\"observed\":", ",\"observed_total\":", draft.observed, limit: 1500)
         out.outcome(draft.outcome)
         out.member(",\"policy\":", draft.policy, 128)
         if draft.principal != nil { out.principal(",\"principal\":", draft.principal) } else { out.bytes += principal }
@@ -91,6 +95,7 @@ package struct LeafEncoder: Sendable {
         out.integer(Self.version)
         out.member(",\"verb\":", draft.verb, 64)
         if let verdict = draft.verdict { out.member(",\"verdict\":", verdict.rawValue, 16) }
+        if let would = draft.would { out.member(",\"would\":", would.rawValue, 16) }
         // The first member brought a comma; there is always one (`id`).
         out.bytes[start] = UInt8(ascii: "{")
         out.byte(UInt8(ascii: "}"))

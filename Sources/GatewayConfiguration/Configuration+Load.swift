@@ -32,6 +32,7 @@ extension Configuration {
             var reader = ConfigurationReader(
                 file: path, context: ReadingContext(folder: folder, checksSecrets: checkingSecrets))
             configuration = reader.configuration(Value(node: node, path: "", mark: node.mark, log: log))
+            configuration?.fingerprints = Fingerprints(node)
         }
         guard log.problems.isEmpty, var configuration else {
             throw ConfigurationErrors(

@@ -29,6 +29,8 @@ package struct Configuration: Sendable {
     package var signInSeconds = 30
     package var sinks: [SinkConfiguration] = []
     package var connections: [ConnectionConfiguration] = []
+    /// What the file says outside of its policy.
+    package internal(set) var fingerprints = Fingerprints()
     /// What is allowed but not wise, such as a secret in the file; to be logged at start.
     package var warnings: [ConfigurationProblem] = []
 

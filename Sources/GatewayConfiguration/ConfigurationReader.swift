@@ -18,7 +18,7 @@ struct ConfigurationReader {
                 [
                     "data", "listen", "tls", "identity", "roles", "session", "durability", "vault", "ledger",
                     "max_sessions", "timeouts", "retention", "sinks",
-                    "detectors", "connections",
+                    "detectors", "policy", "connections",
                 ], later: ["notify", "storage"])
         else { return nil }
         let data = section.read("data", or: context.absolute("data")) { context.path($0) }
@@ -40,7 +40,8 @@ struct ConfigurationReader {
         let signIn = section.read("timeouts", or: 30) { readSignInSeconds($0) }
         let sinks = section["sinks"].map { SinkReader(context: context, data: data).read($0) } ?? []
         context.detectors = DetectorReader().detectors(section["detectors"])
-        let connections = readConnections(section)
+        var connections = readConnections(section)
+        SharedRuleReader(issuers: context.issuers).apply(section["policy"], to: &connections)
         var retention = RetentionReader(connections: Set(connections.map(\.name)))
         let rules = section["retention"].map { retention.read($0) } ?? []
         guard let data, let vaultKey, let identity, let tls, let durability, let sessions, let signIn else {

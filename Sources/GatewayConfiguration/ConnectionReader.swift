@@ -47,7 +47,7 @@ struct ConnectionReader {
         let databases = section["databases"].map(readDatabases) ?? .own
         let labels = section["labels"].map(readLabels) ?? [:]
         let masks = PolicyReader.masks(section["mask"], context.detectors)
-        let guards = PolicyReader.guards(section["guard"])
+        let guards = PolicyReader.guards(section["guard"], issuers: context.issuers)
         let isReadOnly = section["read_only"].map { $0.bool() ?? true } ?? false
         let notUnderstood = PolicyReader.notUnderstood(section["not_understood"])
 

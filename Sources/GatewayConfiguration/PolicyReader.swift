@@ -5,13 +5,27 @@ import Yams
 
 /// Reads a connection's `guard:`, `mask:` and `not_understood:`; a rule that could never apply is a problem.
 enum PolicyReader {
-    static func guards(_ value: Value?) -> [GuardRule] {
+    private static let keys: Set<String> = ["name", "when", "then", "would", "approve", "message"]
+
+    static func guards(_ value: Value?, issuers: Set<String>) -> [GuardRule] {
         guard let value else { return [] }
+        return read(value, keys, issuers).map(\.rule)
+    }
+
+    /// The shared `policy:`, each rule with what it says about connections.
+    static func sharedRules(_ value: Value?, issuers: Set<String>) -> [(rule: GuardRule, section: Section)] {
+        guard let value else { return [] }
+        return read(value, keys.union(["connections"]), issuers)
+    }
+
+    private static func read(
+        _ value: Value, _ keys: Set<String>, _ issuers: Set<String>
+    ) -> [(rule: GuardRule, section: Section)] {
         var rules: [(rule: GuardRule, section: Section)] = []
         for element in value.list() {
             let before = value.log.problems.count
-            guard let section = element.section(["name", "when", "then", "approve", "message"]),
-                let rule = readRule(section), value.log.problems.count == before
+            guard let section = element.section(keys), let rule = readRule(section, issuers),
+                value.log.problems.count == before
             else { continue }
             rules.append((rule, section))
         }
@@ -25,7 +39,7 @@ enum PolicyReader {
                     place.mark, rules[index].section.value.path + "." + problem.key, problem.what, fix: problem.fix)
             }
         }
-        return rules.map(\.rule)
+        return rules
     }
 
     static func notUnderstood(_ value: Value?) -> NotUnderstoodPolicy? {
@@ -67,33 +81,22 @@ enum PolicyReader {
         return rules
     }
 
-    private static func readRule(_ section: Section) -> GuardRule? {
+    private static func readRule(_ section: Section, _ issuers: Set<String>) -> GuardRule? {
         let name = section.required("name", "name the guard, as records and refusals show it")?.text()
-        let kind = section.required("then", "write then: block, hold or allow")?.choice(GuardAction.self)?.kind
+        let action = section.required("then", "write then: block, hold, log or allow")?.choice(RuleAction.self)
+        let would = section.read("would", or: .block) { $0.choice(WouldBe.self) }
+        if let value = section["would"], let action, action != .log {
+            value.problem("only a rule that logs would be something else", fix: "say then: log, or leave would out")
+        }
         let when = section.required("when", "say what the guard is about, such as when: {statement: [ddl]}")
-            .flatMap {
-                $0.section(
-                    ["statement", "table", "without", "matches"], later: ["role", "issuer", "agent", "function"])
-            }
-        let condition = when.map(readCondition)
+            .flatMap { $0.section(ConditionReader.keys, later: ["role", "estimated_rows_over"]) }
+        let condition = when.map { ConditionReader(issuers: issuers).condition($0) }
         let approve = section["approve"].flatMap(readTerms)
         let message = section["message"].flatMap { $0.text() }
-        guard let name, let kind, let condition else { return nil }
-        return GuardRule(name: name, when: condition, then: kind, approve: approve, message: message)
-    }
-
-    private static func readCondition(_ when: Section) -> GuardRule.Condition {
-        var condition = GuardRule.Condition()
-        condition.statement = when["statement"]?.texts() ?? []
-        condition.table = when["table"]?.texts() ?? []
-        if let without = when["without"] {
-            condition.withoutWhere = without.rawText == "where"
-            if !condition.withoutWhere {
-                without.problem("only `where` can be asked for here", fix: "write without: where")
-            }
-        }
-        condition.matches = when["matches"].flatMap { $0.text() }
-        return condition
+        guard let name, let action, let would, let condition else { return nil }
+        return GuardRule(
+            name: name, when: condition, then: action.kind(would), isObserved: action == .log, approve: approve,
+            message: message)
     }
 
     private static func readTerms(_ value: Value) -> HoldTerms? {
@@ -176,7 +179,30 @@ enum PolicyReader {
     }
 }
 
-/// The words after `then:`.
+/// The words after a rule's `then:`.
+private enum RuleAction: String, CaseIterable {
+    case allow
+    case block
+    case hold
+    case log
+
+    func kind(_ would: WouldBe) -> VerdictKind {
+        switch self {
+        case .allow: .allow
+        case .block: .block
+        case .hold: .hold
+        case .log: would == .hold ? .hold : .block
+        }
+    }
+}
+
+/// The words after `would:`.
+private enum WouldBe: String, CaseIterable {
+    case hold
+    case block
+}
+
+/// The words after `not_understood:`.
 private enum GuardAction: String, CaseIterable {
     case allow
     case block

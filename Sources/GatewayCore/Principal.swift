@@ -44,6 +44,8 @@ package struct AgentContext: Sendable, Hashable {
     /// The person an agent acts for (RFC 8693 `act`: the token's subject, while `agent` is the actor).
     package var onBehalfOf: String?
     package var trust: Trust
+    /// The agent's name where the token itself holds it; nil when it is only claimed.
+    package var verifiedAgent: String?
 
     package init(
         agent: String? = nil, model: String? = nil, run: String? = nil, purpose: String? = nil,

@@ -36,8 +36,14 @@ package struct HoldTerms: Sendable, Hashable {
 /// The decision on one command, with every rule that matched and the words for the client.
 package struct Verdict: Sendable, Hashable {
     package var kind: VerdictKind
-    /// Names of all rules that matched, in the order of the file.
+    /// Names of all rules that matched, in the order of the file, those that only observe among them.
     package var rules: [String]
+    /// Those of `rules` that say what the verdict is.
+    package var decidedBy: [String] = []
+    /// Those of `rules` that only observe.
+    package var observed: [String] = []
+    /// What the verdict would be if rules that only observe counted; nil when that is no other.
+    package var would: VerdictKind?
     /// The deciding rule's message, for the client; nil for allow.
     package var message: String?
     /// Set for `hold` only.
@@ -50,6 +56,7 @@ package struct Verdict: Sendable, Hashable {
     ) {
         self.kind = kind
         self.rules = rules
+        decidedBy = rules
         self.message = message
         self.hold = hold
         self.policy = policy

@@ -45,7 +45,10 @@ package struct PostgresDialect: Dialect {
     /// An extended command was refused: everything up to the next Sync is dropped.
     var dropsUntilSync = false
     var refusalCount = 0
-    var searchPath: String?
+    var searchPath: String? { didSet { namesPath = searchPath.map { SearchPath($0, user: terms?.targetUser ?? "") } } }
+    /// The same for the rules; not known once a command of the session may have changed it.
+    private(set) var namesPath: SearchPath?
+    var pathIsLost = false
     var relations = RelationCache()
     /// Which relation a name without a schema stands for is not known: the search path was changed unseen, or a
     /// temporary relation may stand before others.
@@ -122,6 +125,7 @@ package struct PostgresDialect: Dialect {
             $0.name.lowercased() == "options"
                 && ["search_path", "search-path"].contains(where: $0.value.lowercased().contains)
         }
+        pathIsLost = namesAreUnsure
         builtInsAreHidden = StartupPolicy.hidesBuiltIns(clientSignIn.parameters)
     }
 
@@ -178,7 +182,9 @@ package struct PostgresDialect: Dialect {
         AuthenticationRequest.ok.write(into: &greeting)
         for status in targetSignIn.statuses {
             status.write(into: &greeting)
-            if status.name == "search_path" { searchPath = status.value }
+            guard status.name == "search_path" else { continue }
+            searchPath = status.value
+            pathIsLost = false
         }
         if let key = terms?.cancelKey {
             BackendKeyData(processID: key.processID, secret: key.secret).write(into: &greeting)

@@ -21,6 +21,7 @@ struct BulkInsert {
         var facts = StatementFacts(.insert, verb: "INSERT", range: reader.start..<reader.end)
         facts.writes = [relation]
         facts.writtenColumns = columns
+        facts.writesAnyColumn = columns.isEmpty
         return BulkInsert(facts: facts, literals: literals)
     }
 }

@@ -110,6 +110,7 @@ extension FactsReader {
             let relation = reader.changed(node)
             let names = reader.tree.items(node, "cols").compactMap { reader.tree.string($0, "name") }
             reader.facts.writtenColumns += names
+            if names.isEmpty { reader.facts.writesAnyColumn = true }
             let start = reader.trail.mark
             if let source = reader.tree.child(node, "selectStmt").flatMap(reader.tree.unwrapped) {
                 if reader.tree.child(source, "valuesLists") == nil { reader.facts.classes.insert(.select) }
@@ -183,6 +184,7 @@ extension FactsReader {
         guard let values = tree.child(node, "values") else { return assignments(node, "targetList", of: relation) }
         let names = tree.items(node, "targetList").compactMap { tree.string($0, "name") }
         facts.writtenColumns += names
+        if names.isEmpty { facts.writesAnyColumn = true }
         outputs(values, insert: InsertTarget(relation: relation, columns: names.isEmpty ? nil : names))
     }
 

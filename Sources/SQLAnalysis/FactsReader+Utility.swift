@@ -254,7 +254,8 @@ extension FactsReader {
         let type =
             tree.string(node, "removeType") ?? tree.string(node, "objtype") ?? tree.string(node, "objectType")
             ?? tree.string(node, "renameType") ?? ""
-        var found = tree.items(node, "objects")
+        schemas(node, type)
+        var found = tree.string(node, "targtype") == "ACL_TARGET_ALL_IN_SCHEMA" ? [] : tree.items(node, "objects")
         if let one = tree.child(node, "object").flatMap(tree.unwrapped) { found.append(one) }
         for object in found {
             var parts = nameParts(object)
@@ -280,6 +281,39 @@ extension FactsReader {
         if let role = tree.child(node, "role"), let name = tree.string(role, "rolename") { facts.objects.append(name) }
         if let names = tree.child(node, "funcname") {
             facts.objects.append(tree.strings(names).joined(separator: "."))
+        }
+    }
+
+    /// Schemas that are named as such, or before functions, types and operators.
+    private mutating func schemas(_ node: Int, _ type: String) {
+        let isAll = tree.string(node, "targtype") == "ACL_TARGET_ALL_IN_SCHEMA"
+        var objects = tree.items(node, "objects")
+        if let one = tree.child(node, "object").flatMap(tree.unwrapped) { objects.append(one) }
+        for object in objects {
+            var parts = nameParts(object)
+            if isAll || type == "OBJECT_SCHEMA" {
+                facts.schemas += parts.suffix(1)
+                if isAll { facts.objects += parts.suffix(1) }
+            } else if parts.popLast() != nil {
+                facts.schemas += parts.suffix(1)
+            }
+        }
+        if type == "OBJECT_SCHEMA" {
+            facts.schemas += [tree.string(node, "subname"), tree.string(node, "newname")].compactMap { $0 }
+        }
+        for key in ["schemaname", "newschema", "local_schema"] as [StaticString] {
+            if let name = tree.string(node, key) { facts.schemas.append(name) }
+        }
+        for key in ["funcname", "typeName", "domainname", "defnames", "opfamilyname"] as [StaticString] {
+            if let names = tree.child(node, key) { facts.schemas += tree.strings(names).dropLast().suffix(1) }
+        }
+        for option in tree.items(node, "options") where tree.string(option, "defname") == "schemas" {
+            for name in tree.child(option, "arg").flatMap(tree.unwrapped).map({ tree.items($0, "items") }) ?? [] {
+                if let name = tree.string(name, "sval") { facts.schemas.append(name) }
+            }
+        }
+        if tree.string(node, "kind") == "REINDEX_OBJECT_SCHEMA", let name = tree.string(node, "name") {
+            facts.schemas.append(name)
         }
     }
 
@@ -326,6 +360,9 @@ extension StatementFacts {
         writtenColumns += inner.writtenColumns
         settings += inner.settings
         hasStar = hasStar || inner.hasStar
+        joinsNaturally = joinsNaturally || inner.joinsNaturally
+        writesAnyColumn = writesAnyColumn || inner.writesAnyColumn
+        schemas += inner.schemas
         hasWriteWithoutWhere = hasWriteWithoutWhere || inner.hasWriteWithoutWhere
         copy = copy ?? inner.copy
     }

@@ -71,6 +71,9 @@ struct FactsReader {
         facts.rowAttributes = attributes.names
         facts.functions += attributes.functions
         effects(kind, node, attributes)
+        facts.readsWithoutLimit = RowBound(tree: tree).isMissing(in: node)
+        var joins = JoinCount(tree: tree)
+        facts.joinedRelations = joins.count(node)
         if !facts.hasStar { facts.hasStar = WholeRows(tree: tree).isReferred(in: node) }
         if kind == "SelectStmt", !facts.hasStar { facts.outputs = TargetReader(tree: tree).outputs(of: node) }
         facts.removeDuplicates()
@@ -192,6 +195,7 @@ struct FactsReader {
         {
             return mixed(node)
         }
+        if tree.key(node, is: "JoinExpr") { return join(node) }
         if tree.key(node, is: "LockingClause") { return }
         if tree.isStatement(node) { return nested(node) }
         walkChildren(node)
@@ -228,6 +232,13 @@ struct FactsReader {
         let end = trail.mark
         trail.relate(literals: start.literals..<middle.literals, columns: middle.columns..<end.columns)
         trail.relate(literals: middle.literals..<end.literals, columns: start.columns..<middle.columns)
+    }
+
+    /// USING names columns without a reference to them, NATURAL does not even name them.
+    private mutating func join(_ node: Int) {
+        if tree.bool(node, "isNatural") { facts.joinsNaturally = true }
+        if let names = tree.child(node, "usingClause") { facts.columns += tree.strings(names) }
+        walkChildren(node)
     }
 
     /// All literals below belong to all columns below: arguments of a function, branches of a CASE.
@@ -324,6 +335,7 @@ extension StatementFacts {
         reads = reads.unique
         writes = writes.unique
         objects = objects.unique
+        schemas = schemas.unique
         functions = functions.unique
         columns = columns.unique
         rowAttributes = rowAttributes.unique

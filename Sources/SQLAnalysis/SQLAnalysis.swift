@@ -54,7 +54,7 @@ extension StatementFacts {
     var estimatedBytes: Int {
         let names =
             (reads.count + writes.count) * 2 + objects.count + functions.count + columns.count + writtenColumns.count
-            + unknownCalls.count
+            + unknownCalls.count + schemas.count
         return 512 + names * 32 + settings.count * 48 + inner.reduce(0) { $0 + $1.estimatedBytes }
     }
 }

@@ -32,6 +32,16 @@ package struct StatementFacts: Sendable {
     package var writtenColumns: [String] = []
     /// A `*` that stands for columns, or a reference to a whole row, which does so too.
     package var hasStar = false
+    /// NATURAL JOIN: columns are read that the text does not name.
+    package var joinsNaturally = false
+    /// An INSERT that names no columns.
+    package var writesAnyColumn = false
+    /// It answers with rows whose number nothing in the text bounds.
+    package var readsWithoutLimit = false
+    /// Relations that one query of it joins, at most.
+    package var joinedRelations = 0
+    /// Schemas that are named as such: made, dropped, altered, granted on.
+    package var schemas: [String] = []
     /// What each output column mentions; nil unless the statement is a plain SELECT that names them all.
     package var outputs: [TargetColumns]?
     package var name: NameEffect?

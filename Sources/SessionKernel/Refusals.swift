@@ -6,8 +6,8 @@ enum Refusals {
     static func blocked(_ verdict: Verdict) -> Refusal {
         Refusal(
             message: verdict.message ?? "This command is not allowed here.",
-            hint: verdict.rules.isEmpty
-                ? nil : "Refused by \(quoted(verdict.rules)). Ask the owners of this connection if you need it.")
+            hint: verdict.decidedBy.isEmpty
+                ? nil : "Refused by \(quoted(verdict.decidedBy)). Ask the owners of this connection if you need it.")
     }
 
     static func denied(by approver: String, reason: String?) -> Refusal {

@@ -356,6 +356,33 @@ package struct SessionMachine {
         return finish()
     }
 
+    /// The policy is another one now: what waits for an approval is judged again. What is blocked now is refused; what is
+    /// allowed now passes, as it would if it were sent again; a hold on the same terms goes on waiting, one on others is
+    /// asked for anew.
+    package mutating func policyChanged() -> [SessionAction] {
+        guard phase == .open, case .held(var assessment, let old, _, _) = head,
+            case .command(let command, let receivedAt) = incoming.first, let judge
+        else { return finish() }
+        var verdict: Verdict?
+        do throws(GatewayError) {
+            verdict = try judge.verdict(on: assessment.subject)
+            if let verdict, verdict.kind == .hold, verdict.hold == old.hold { return finish() }
+        } catch {
+            verdict = Self.judgeFailed(error.message)
+        }
+        stopHolding(withdraw: true)
+        guard let verdict else {
+            head = .judging(assessment)
+            actions.append(.judge(command.id, assessment.subject))
+            actions.append(.startTimer(.verdict, seconds: Self.verdictSeconds))
+            return finish()
+        }
+        // The entry of the hold has its content already; only another question shows it again.
+        if verdict.kind != .hold { assessment.content = [] }
+        decide(command, receivedAt, assessment, verdict)
+        return finish()
+    }
+
     /// The client cancels, over whatever way its protocol has. Hits at most the command that is running or waiting now.
     package mutating func cancelRequested() -> [SessionAction] {
         guard phase == .open else { return finish() }
@@ -907,6 +934,9 @@ package struct SessionMachine {
         draft.objects = assessment.objects
         draft.verdict = verdict.kind
         draft.rules = verdict.rules
+        draft.decidedBy = verdict.decidedBy
+        draft.observed = verdict.observed
+        draft.would = verdict.would
         draft.policy = verdict.policy
         switch type {
         case .commandGranted, .commandDenied, .commandExpired: break

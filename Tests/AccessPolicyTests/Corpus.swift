@@ -49,7 +49,7 @@ struct Corpus {
             if word == "without=where" {
                 when.withoutWhere = true
             } else if word.hasPrefix("table=") {
-                when.table.append(String(word.dropFirst(6)))
+                when.table.list.append(String(word.dropFirst(6)))
             } else {
                 when.statement.append(word)
             }

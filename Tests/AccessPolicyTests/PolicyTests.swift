@@ -4,13 +4,21 @@ import Testing
 
 private func guardRule(
     _ name: String = "g", _ statement: [String] = [], table: [String] = [], withoutWhere: Bool = false,
-    matches: String? = nil,
-    then: VerdictKind = .block, approve: HoldTerms? = nil, message: String? = nil
+    withoutLimit: Bool = false, matches: String? = nil, then: VerdictKind = .block, approve: HoldTerms? = nil,
+    message: String? = nil
 ) -> GuardRule {
-    GuardRule(
-        name: name, when: .init(statement: statement, table: table, withoutWhere: withoutWhere, matches: matches),
-        then: then,
-        approve: approve, message: message)
+    var when = GuardRule.Condition(
+        statement: statement, table: GuardRule.Words(table), withoutWhere: withoutWhere, matches: matches)
+    when.withoutLimit = withoutLimit
+    return GuardRule(name: name, when: when, then: then, approve: approve, message: message)
+}
+
+extension GuardRule.Condition {
+    fileprivate static func with(_ change: (inout Self) -> Void) -> Self {
+        var condition = Self()
+        change(&condition)
+        return condition
+    }
 }
 
 private func orders(_ schema: String = "") -> RelationName { RelationName(schema: schema, name: "orders") }
@@ -122,7 +130,37 @@ private func problems(_ rules: GuardRule...) -> [(rule: Int, problem: RuleProble
         let verdict = policy.evaluate(CommandSubject(classes: [.delete], verbs: ["DELETE"]))
         #expect(verdict.kind == .block && verdict.message == "No deletes." && verdict.hold == nil)
         #expect(verdict.rules == ["documents", "holds", "blocks", "again"])
+        #expect(verdict.decidedBy == ["blocks", "again"])
         #expect(verdict.policy == policy.version)
+    }
+
+    /// `then: log` decides nothing, is named, and tells what it would have said.
+    @Test(
+        arguments: [
+            ([VerdictKind.block], [], VerdictKind.allow, VerdictKind.block), ([.hold], [], .allow, .hold),
+            ([.hold, .block], [], .allow, .block), ([.block], [.hold], .hold, .block), ([.hold], [.block], .block, nil),
+            ([.block], [.block], .block, nil), ([.block], [.allow], .allow, .block),
+        ] as [([VerdictKind], [VerdictKind], VerdictKind, VerdictKind?)])
+    func observers(watching: [VerdictKind], deciding: [VerdictKind], kind: VerdictKind, would: VerdictKind?) throws {
+        let ddl = GuardRule.Condition(statement: ["ddl"])
+        let observers = watching.enumerated().map {
+            GuardRule(name: "watch\($0.offset)", when: ddl, then: $0.element, isObserved: true)
+        }
+        let deciders = deciding.enumerated().map {
+            GuardRule(
+                name: "rule\($0.offset)", when: ddl, then: $0.element,
+                approve: $0.element == .hold ? HoldTerms(groups: ["dba"]) : nil)
+        }
+        let policy = try PolicySnapshot(guards: observers + deciders)
+        let verdict = policy.evaluate(CommandSubject(classes: [.ddl], verbs: ["DROP TABLE"]))
+        #expect(verdict.kind == kind && verdict.would == would)
+        #expect(verdict.rules == (observers + deciders).map(\.name))
+        #expect(verdict.observed == observers.map(\.name) && verdict.decidedBy == deciders.map(\.name))
+        // Observing is no control: nothing else is refused for its sake.
+        let unknown = CommandSubject(classes: [.select, .unknownEffect])
+        #expect((policy.evaluate(unknown).kind == .allow) == deciding.isEmpty)
+        #expect((policy.notUnderstood == .allow) == deciding.isEmpty)
+        #expect(policy.evaluate(CommandSubject(classes: [.select])).would == nil)
     }
 
     @Test func allowNeverOverridesABlock() throws {
@@ -203,6 +241,12 @@ private func problems(_ rules: GuardRule...) -> [(rule: Int, problem: RuleProble
         (guardRule("g", ["delete"], table: ["a.b.c"]), "when.table"),
         (guardRule("g", ["ddl"], withoutWhere: true), "when.without"),
         (guardRule("g"), "when"),
+        (guardRule("g", ["delete"], withoutLimit: true), "when.without"),
+        (GuardRule(name: "g", when: .with { $0.column = ["a.b.c.d"] }, then: .block), "when.column"),
+        (GuardRule(name: "g", when: .with { $0.columnWritten = ["a."] }, then: .block), "when.column_written"),
+        (GuardRule(name: "g", when: .with { $0.schema = ["a.b"] }, then: .block), "when.schema"),
+        (GuardRule(name: "g", when: .with { $0.function = [""] }, then: .block), "when.function"),
+        (GuardRule(name: "g", when: .with { $0.joins = 0 }, then: .block), "when.joins"),
         (guardRule("", ["ddl"]), "name"),
         (guardRule("g", ["ddl"], then: .hold), "approve"),
         (guardRule("g", ["ddl"], then: .hold, approve: HoldTerms(groups: [])), "approve.groups"),

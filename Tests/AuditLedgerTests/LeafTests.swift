@@ -62,6 +62,20 @@ private struct Seeded: RandomNumberGenerator {
         #expect(String(decoding: encode(draft, commitments: [commitment]), as: UTF8.self) == expected)
     }
 
+    /// Who made the verdict is told where that is not every rule that matched.
+    @Test func rulesThatDecideAndRulesThatObserve() throws {
+        var draft = EntryDraft(.commandHeld, exchange: 1)
+        (draft.rules, draft.decidedBy, draft.observed) = (["a", "b", "c"], ["b"], ["c"])
+        (draft.verdict, draft.would) = (.hold, .block)
+        let leaf = try Leaf(encode(draft))
+        for (name, expected) in [("rules", ["a", "b", "c"]), ("decided_by", ["b"]), ("observed", ["c"])] {
+            #expect(leaf[name]?.list?.compactMap(\.string) == expected)
+        }
+        #expect(leaf["would"]?.string == "block")
+        draft.decidedBy = draft.rules
+        #expect(try Leaf(encode(draft))["decided_by"] == nil)
+    }
+
     @Test func contentNeverReachesTheLeaf() {
         var draft = EntryDraft(.commandAllowed, exchange: 1)
         draft.content = [ContentItem(.text, "SELECT needle"), ContentItem(.reason, "needle")]
@@ -99,6 +113,9 @@ private struct Seeded: RandomNumberGenerator {
             draft.classes = Array(repeating: text, count: 500)
             draft.objects = Array(repeating: text, count: 500)
             draft.rules = Array(repeating: text, count: 500)
+            draft.decidedBy = Array(repeating: text, count: 400)
+            draft.observed = Array(repeating: text, count: 500)
+            draft.would = .block
             draft.verb = text
             draft.policy = text
             draft.reasonCode = text

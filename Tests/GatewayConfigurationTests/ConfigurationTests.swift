@@ -117,6 +117,52 @@ private func errors(_ text: String, checkingSecrets: Bool = false) -> [Configura
         #expect(far.databases == .any && far.isReadOnly && far.credential.password == nil)
     }
 
+    @Test func everyKeyOfAGuardArrives() throws {
+        let text = example.replacing(
+            "          - {name: no-ddl,",
+            with: """
+                          - name: all
+                            when:
+                              {table: {not: [orders]}, schema: [audit], column: [a], column_read: [b], column_written: [t.c],
+                              function: [f, s.g], joins: 3, without: [where, limit], principal: [ann], group: {not: [dba]},
+                              issuer: https://idp.example.com, agent: ["*"], purpose: absent,
+                              time: {not: {days: [mon-fri], hours: ["08:00-18:00"], zone: Europe/Berlin}}}
+                            then: log
+                            would: hold
+                          - {name: no-ddl,
+                """)
+        let rule = try #require(
+            try Configuration.parse(text, path: "/x/y.yaml", checkingSecrets: false).connections[0].guards.first)
+        #expect(rule.isObserved && rule.then == .hold)
+        var parts: [String: [String]] = [:]
+        for (key, values) in rule.when.parts { parts[key] = values }
+        #expect(
+            parts == [
+                "table.not": ["orders"], "schema": ["audit"], "column": ["a"], "column_read": ["b"],
+                "column_written": ["t.c"], "function": ["f", "s.g"], "joins": ["3"], "without": ["where", "limit"],
+                "principal": ["ann"], "group.not": ["dba"], "issuer": ["https://idp.example.com"], "agent": ["*"],
+                "purpose": ["absent"], "time.not": ["mon,tue,wed,thu,fri 08:00-18:00 Europe/Berlin"],
+            ])
+    }
+
+    @Test func sharedRulesComeFirst() throws {
+        let shared = """
+
+            policy:
+              - {name: everywhere, when: {statement: [grant]}, then: block, connections: ["*"]}
+              - {name: labelled, when: {statement: [copy]}, then: block, connections: {labels: {team: [shop, pay]}}}
+              - {name: far-only, when: {statement: [copy]}, then: log, connections: far}
+            """
+        let connections = try Configuration.parse(example + shared, path: "/x/y.yaml", checkingSecrets: false)
+            .connections
+        #expect(connections[0].guards.map(\.name) == ["everywhere", "labelled", "no-ddl", "deletes", "no-where"])
+        #expect(connections[1].guards.map(\.name) == ["everywhere", "far-only"])
+        let twice = errors(example + shared.replacing("everywhere", with: "no-ddl"))
+        #expect(twice.map(\.key) == ["policy[0].name"] && twice[0].what.contains("of its own"))
+        let nobody = errors(example + shared.replacing("[shop, pay]", with: "pay"))
+        #expect(nobody.map(\.key) == ["policy[1].connections"] && nobody[0].what.contains("never apply"))
+    }
+
     @Test func defaultsAreTheDocumentedOnes() throws {
         let configuration = try Configuration.parse(
             """

@@ -48,6 +48,15 @@ private func hook(_ members: String, secret: String = "{env: SALLYPORT_HOOK}") -
     return "sinks: [{kind: https, secret: \(secret), \(members)}]\n"
 }
 
+private func guardMistake(_ when: String, _ key: String, _ words: String) -> Mistake {
+    Mistake(
+        "    guard: [{name: g, when: {\(when)}, then: block}]\n", 10, "connections[0].guard[0]." + key, words)
+}
+
+private func sharedMistake(_ members: String, _ key: String, _ words: String) -> Mistake {
+    Mistake("policy: [{name: g, when: {statement: [ddl]}, then: block, \(members)}]\n", 10, key, words)
+}
+
 private let mistakes: [Mistake] = [
     // Keys
     Mistake("colour: blue\n", 10, "colour", "not known"),
@@ -268,7 +277,31 @@ private let mistakes: [Mistake] = [
         "connections[0].guard[0].when.without", "could never apply"),
     Mistake(
         "    guard: [{name: g, when: {statement: [delete], without: limit}, then: block}]\n", 10,
-        "connections[0].guard[0].when.without", "only `where`"),
+        "connections[0].guard[0].when.without", "could never apply"),
+    guardMistake("statement: [delete], without: rows", "when.without", "only `where` and `limit`"),
+    guardMistake("group: {only: [dba]}", "when.group.only", "not known here"),
+    guardMistake("group: {}", "when.group", "`not` is missing"),
+    guardMistake("group: {not: []}", "when.group.not", "list is empty"),
+    guardMistake("issuer: [https://nobody.example.com]", "when.issuer", "no configured issuer"),
+    guardMistake("purpose: some", "when.purpose", "present or absent"),
+    guardMistake("joins: 0", "when.joins", "1 to 1000"),
+    guardMistake("column: [a.b.c.d]", "when.column", "could never apply"),
+    guardMistake("schema: [a.b]", "when.schema", "could never apply"),
+    guardMistake("time: {zone: Europe/Berlin}", "when.time", "neither days nor hours"),
+    guardMistake("time: {days: [monday-someday]}", "when.time.days[0]", "no day"),
+    guardMistake("time: {hours: [8-18]}", "when.time.hours[0]", "no hours"),
+    guardMistake("time: {days: [mon], zone: CET}", "when.time.zone", "no time zone"),
+    guardMistake("time: {not: {days: [mon], zone: Mars/Base}}", "when.time.not.zone", "no time zone"),
+    Mistake(
+        "    guard: [{name: g, when: {statement: [ddl]}, then: block, would: hold}]\n", 10,
+        "connections[0].guard[0].would", "only a rule that logs"),
+    Mistake(
+        "    guard: [{name: g, when: {statement: [ddl]}, then: log, would: allow}]\n", 10,
+        "connections[0].guard[0].would", "hold, block"),
+    sharedMistake("connections: [orderz]", "policy[0].connections", "did you mean `orders`"),
+    sharedMistake("connections: {labels: {env: prod}}", "policy[0].connections.labels.env", "not known here"),
+    sharedMistake("connections: {}", "policy[0].connections", "neither names nor labels"),
+    sharedMistake("message: x", "policy[0]", "`connections` is missing"),
     Mistake("    guard: [{name: g, when: {}, then: block}]\n", 10, "connections[0].guard[0].when", "no condition"),
     Mistake(
         "    guard: [{name: g, when: {path: /admin}, then: block}]\n", 10, "connections[0].guard[0].when.path",

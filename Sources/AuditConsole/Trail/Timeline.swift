@@ -142,6 +142,9 @@ extension ExchangeView {
         objects = leaf["objects"]?.strings ?? objects
         verdict = leaf["verdict"]?.string ?? verdict
         rules = leaf["rules"]?.strings ?? rules
+        decidedBy = leaf["decided_by"]?.strings ?? decidedBy
+        observed = leaf["observed"]?.strings ?? observed
+        would = leaf["would"]?.string ?? would
         policy = leaf["policy"]?.string ?? policy
         if let text = leaf.value(at: ["details", "continues"])?.string { continues = UInt64(text) }
         addApproval(leaf, reason: item(.reason))

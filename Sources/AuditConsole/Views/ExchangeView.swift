@@ -34,7 +34,14 @@ package struct ExchangeView: Codable, Sendable, Hashable {
     package var objects: [String]?
     /// `allow`, `hold` or `block`.
     package var verdict: String?
+    /// All that matched.
     package var rules: [String]?
+    /// Those of them that made the verdict, where that is not all.
+    package var decidedBy: [String]?
+    /// Those of them that only observe.
+    package var observed: [String]?
+    /// The verdict if those that observe counted, where that is another.
+    package var would: String?
     package var policy: String?
     package var approval: Approval?
     /// Why it was refused, in the gateway's words.

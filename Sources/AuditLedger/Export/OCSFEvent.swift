@@ -210,7 +210,7 @@ struct OCSFEvent {
         let rules = (leaf["rules"]?.list ?? []).compactMap(\.string)
         guard !rules.isEmpty || leaf["policy"] != nil else { return nil }
         return .with {
-            $0.add("name", rules.first ?? "default")
+            $0.add("name", leaf["decided_by"]?.list?.first?.string ?? rules.first ?? "default")
             $0.add("version", leaf["policy"]?.string)
             if rules.count > 1 { $0.add("desc", rules.joined(separator: ", ")) }
         }

@@ -8,6 +8,8 @@ enum SessionOrder: Sendable {
     case cancel
     /// Cancel what runs at the target, then end.
     case abort(SessionEnd, Refusal)
+    /// What waits is judged again.
+    case policyChanged
 }
 
 /// A way to reach a session from any thread; orders are carried out on the session's event loop.
@@ -32,6 +34,7 @@ extension SessionShell {
         switch order {
         case .cancel: input { $0.cancelRequested() }
         case .abort(let reason, let refusal): input { $0.abort(reason, refusal) }
+        case .policyChanged: input { $0.policyChanged() }
         }
     }
 }

@@ -118,6 +118,13 @@ package final class SessionRegistry: Sendable {
         return true
     }
 
+    /// Has the sessions of these connections judge again what waits; how many sessions there are.
+    func policyChanged(_ connections: Set<String>) -> Int {
+        let matching = state.withLock { state in state.sessions.values.filter { connections.contains($0.connection) } }
+        for entry in matching { entry.handle.order(.policyChanged) }
+        return matching.count
+    }
+
     /// Ends all sessions and every one that comes later.
     func endAll(_ reason: SessionEnd, _ refusal: Refusal) {
         let all = state.withLock { state in

@@ -48,6 +48,8 @@ final class SessionShell: LedgerWaiter {
 
     private var admitted: AdmittedSession?
     private var approvals: [ExchangeID: RecordID] = [:]
+    /// Counts the questions: what comes of an earlier one, for the same exchange even, is not meant any more.
+    private var question: UInt64 = 0
     private var isClosed = false
     private var lifeWatch: Scheduled<Void>?
     private var lastActivity = Timestamp.wall()
@@ -178,6 +180,7 @@ final class SessionShell: LedgerWaiter {
             input { $0.judged(id, nil) }
         case .requestApproval(let id, let question): requestApproval(id, question)
         case .withdrawApproval(let id):
+            question &+= 1
             if let approval = approvals.removeValue(forKey: id) { services.approvals.withdraw(approval) }
         case .lookUp(let request): lookUp(request)
         case .cancelTarget(let bytes): cancelTarget(bytes)
@@ -442,14 +445,19 @@ final class SessionShell: LedgerWaiter {
     private func requestApproval(_ id: ExchangeID, _ question: ApprovalQuestion) {
         guard let admitted else { return input { $0.approvalDecided(id, .failed("there is no session")) } }
         let (loop, shell) = (eventLoop, NIOLoopBound(self, eventLoop: eventLoop))
+        self.question &+= 1
+        let asked = self.question
         services.approvals.open(question, exchange: id, of: admitted) { decision in
             loop.execute {
+                guard shell.value.question == asked else { return }
                 shell.value.approvals[id] = nil
                 shell.value.input { $0.approvalDecided(id, decision) }
             }
         } opened: { approval in
             loop.execute {
-                guard !shell.value.isClosed else { return shell.value.services.approvals.withdraw(approval) }
+                guard !shell.value.isClosed, shell.value.question == asked else {
+                    return shell.value.services.approvals.withdraw(approval)
+                }
                 shell.value.approvals[id] = approval
                 shell.value.input { $0.approvalOpened(id, approval) }
             }

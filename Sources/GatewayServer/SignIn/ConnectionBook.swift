@@ -74,8 +74,12 @@ final class GatewayJudge: CommandJudge {
         analyzer.cached(text)
     }
 
+    /// The one place where a verdict meets the clock.
     func verdict(on subject: CommandSubject) -> Verdict? {
-        policy.evaluate(subject)
+        guard policy.dependsOnTime else { return policy.evaluate(subject) }
+        var subject = subject
+        subject.time = Timestamp.wall()
+        return policy.evaluate(subject)
     }
 }
 

@@ -136,6 +136,7 @@ extension AgentContext {
         var merged = self
         let hasVerified = agent != nil || run != nil || purpose != nil
         merged.agent = agent ?? claimed.agent
+        merged.verifiedAgent = agent
         merged.model = model ?? claimed.model
         merged.run = run ?? claimed.run
         merged.purpose = purpose ?? claimed.purpose

@@ -41,6 +41,7 @@ extension PostgresDialect {
     ) -> Bool {
         if parameter.name == "search_path" {
             searchPath = parameter.value
+            executions.forget()
             // Only ever lost: what is reported may be older than what was sent since.
             if SettingEffects.hidesBuiltIns(searchPath: parameter.value) { loseBuiltIns() }
             relations.forget()

@@ -147,6 +147,7 @@ extension PostgresDialect {
         var named: [Meaning] = []
         for facts in note.meanings.flatMap(\.facts) { named += follow(facts, note.id, recorded) }
         let all = note.meanings + named
+        losePath(all)
         var subject = subject(all, text: text, missing: nil)
         if subject.notUnderstood == nil, hasMasks {
             subject.notUnderstood = note.meanings.flatMap(\.facts).compactMap(unmaskable).first
@@ -247,6 +248,7 @@ extension PostgresDialect {
         var named: [Meaning] = []
         for facts in note.meanings.flatMap(\.facts) { named += follow(facts, note.id, recorded ?? []) }
         let all = note.meanings + named
+        losePath(all)
         let text = analysis?.text ?? []
         var assessment = Assessment(subject: subject(all, text: text, missing: "nothing is known of \(label)"))
         describe(all, in: &assessment)
@@ -268,6 +270,13 @@ extension PostgresDialect {
 
     // MARK: - Facts to subject
 
+    /// What changes the path says so here, before it is forwarded: the commands behind it are judged meanwhile.
+    private mutating func losePath(_ meanings: [Meaning]) {
+        guard !pathIsLost, meanings.contains(where: { $0.effects.changesNames }) else { return }
+        pathIsLost = true
+        executions.forget()
+    }
+
     /// - Parameter missing: what is not understood when there is no meaning at all.
     private func subject(_ meanings: [Meaning], text: [UInt8], missing: String?) -> CommandSubject {
         var subject = CommandSubject(classes: [], text: text)
@@ -281,6 +290,7 @@ extension PostgresDialect {
             for facts in meaning.facts { subject.add(facts) }
         }
         if builtInsAreHidden { subject.loseBuiltIns() }
+        if !pathIsLost, let namesPath { subject.searchPath = namesPath }
         if meanings.isEmpty, let missing {
             subject.notUnderstood = NotUnderstood(message: missing)
             subject.classes.insert(.unknown)

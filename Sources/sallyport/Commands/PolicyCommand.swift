@@ -26,6 +26,13 @@ struct PolicyCommand: AsyncParsableCommand {
         @Option(name: .customLong("as"), help: "The subject who sends it.") var subject: String?
         @Option(name: .long, help: "A group of the subject; may be given more than once.") var group: [String] = []
         @Option(name: .long, help: "The issuer who says so (default: any).") var issuer: String?
+        @Option(name: .long, help: "The agent that the subject's token names.") var agent: String?
+        @Option(name: .long, help: "What the command is for.") var purpose: String?
+        @Option(name: .long, help: "When it is sent, e.g. 2026-11-21T14:30:00Z (default: now).") var at: String?
+        @Option(
+            name: .customLong("search-path"),
+            help: "The session's search_path; without it a name without a schema may lie in any.")
+        var searchPath: String?
         @Option(name: .long, help: "The connection; needed when the file has more than one.") var connection: String?
         @Option(name: .long, help: "End with code 1 unless every verdict is this one: allow, hold or block.")
         var expect: String?
@@ -40,9 +47,10 @@ struct PolicyCommand: AsyncParsableCommand {
             let bench = try PolicyBench(chosen(configuration), limits: configuration.analysisLimits)
             defer { bench.close() }
             let access = try access(bench.connection)
+            let sender = try sender()
             var isAsExpected = true
             for text in command {
-                let judged = await bench.judge(text, access: access)
+                let judged = await bench.judge(text, by: sender, access: access)
                 if json {
                     Output.line(String(decoding: ConsoleJSON.encode(judged), as: UTF8.self))
                 } else {
@@ -65,16 +73,35 @@ struct PolicyCommand: AsyncParsableCommand {
             return found
         }
 
+        private func sender() throws(CommandFailure) -> PolicyBench.Sender {
+            var sender = PolicyBench.Sender()
+            sender.principal = principal
+            if agent != nil || purpose != nil {
+                sender.agent = AgentContext(agent: agent, purpose: purpose, trust: .verified)
+                sender.agent?.verifiedAgent = agent
+            }
+            sender.searchPath = searchPath
+            guard let at else { return sender }
+            guard let time = Timestamp(rfc3339: at) else {
+                throw .usage("--at is a time such as 2026-11-21T14:30:00Z, not \(at).")
+            }
+            sender.time = time
+            return sender
+        }
+
+        private var principal: Principal? {
+            subject.map { Principal(issuer: issuer ?? "", subject: $0, groups: group, isPersonIssuer: false) }
+        }
+
         /// Nil: nobody was named.
         private func access(_ connection: ConnectionConfiguration) throws(CommandFailure) -> Bool? {
-            guard let subject else {
+            guard let principal else {
                 if group.isEmpty, issuer == nil { return nil }
                 throw .usage("--group and --issuer are about a subject: name it with --as.")
             }
             var list = connection.access
             if issuer == nil { list.issuers = nil }
-            return list.allows(
-                Principal(issuer: issuer ?? "", subject: subject, groups: group, isPersonIssuer: false))
+            return list.allows(principal)
         }
     }
 }

@@ -40,7 +40,13 @@ struct TimelineText {
     private func print(_ exchange: ExchangeView) {
         Output.line()
         var head = "#\(exchange.exchange)  \(exchange.time.dropFirst(11).prefix(12))  " + verdict(exchange)
-        if let rules = exchange.rules, !rules.isEmpty { head += ", rule " + Output.safe(rules.joined(separator: ", ")) }
+        if let rules = exchange.rules?.filter({ !(exchange.observed ?? []).contains($0) }), !rules.isEmpty {
+            head += ", rule " + Output.safe(rules.joined(separator: ", "))
+        }
+        if let observed = exchange.observed, !observed.isEmpty {
+            let would = exchange.would.map { "would be \($0) by " } ?? "also met: "
+            head += ", " + would + Output.safe(observed.joined(separator: ", "))
+        }
         if let continued = exchange.continues { head += " (continues #\(continued))" }
         Output.line(head)
         if let text = exchange.text { block(text) }

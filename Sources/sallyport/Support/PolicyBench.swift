@@ -1,6 +1,7 @@
 import AccessPolicy
 import GatewayConfiguration
 import GatewayCore
+import Identity
 import PostgresDialect
 import SQLAnalysis
 import SessionKernel
@@ -28,11 +29,25 @@ struct PolicyBench {
 
     func close() { analyzer.shutdown() }
 
-    func judge(_ text: String, access: Bool?) async -> JudgedCommand {
+    /// Who sends a command, when, and in what session.
+    struct Sender {
+        var principal: Principal?
+        var agent: AgentContext?
+        var time = Timestamp.wall()
+        var searchPath: String?
+    }
+
+    func judge(_ text: String, by sender: Sender, access: Bool?) async -> JudgedCommand {
         let analysis = await withCheckedContinuation { continuation in
             analyzer.analyze(Array(text.utf8)) { continuation.resume(returning: $0) }
         }
-        let subject = CommandSubject(analysis: analysis)
+        var subject = CommandSubject(analysis: analysis)
+        subject.principal = sender.principal
+        subject.agent = sender.agent
+        subject.time = sender.time
+        subject.connection = connection.name
+        subject.database = connection.target.database
+        if let path = sender.searchPath { subject.searchPath = SearchPath(path, user: connection.credential.username) }
         var verdict = policy.evaluate(subject)
         var steps = policy.explain(subject).map { JudgedCommand.Step($0) }
         if let refusal = PostgresDialect.settingRefusal(analysis.statements) {
@@ -40,6 +55,8 @@ struct PolicyBench {
             steps.insert(
                 JudgedCommand.Step(rule: "settings", then: "block", isMet: true, reasons: [refusal.message]), at: 0)
             verdict.kind = .block
+            verdict.decidedBy = ["settings"]
+            verdict.would = nil
             verdict.rules.insert("settings", at: 0)
             verdict.message = refusal.message
             verdict.hold = nil
@@ -96,6 +113,7 @@ struct JudgedCommand: Encodable {
     struct Step: Encodable {
         var rule: String
         var then: String
+        var isObserved: Bool?
         var isMet: Bool
         var reasons: [String]
     }
@@ -105,6 +123,10 @@ struct JudgedCommand: Encodable {
     var isAdmitted: Bool?
     var verdict: String
     var rules: [String]
+    var decidedBy: [String]
+    var observed: [String]
+    /// The verdict if rules that only observe counted; nil when that is no other.
+    var would: String?
     var message: String?
     var approverGroups: [String]?
     /// What in it could change something, by its classification alone, whatever the policy; nil when it only reads.
@@ -122,6 +144,7 @@ extension JudgedCommand {
     ) {
         self.init(
             command: text, isAdmitted: access, verdict: verdict.kind.rawValue, rules: verdict.rules,
+            decidedBy: verdict.decidedBy, observed: verdict.observed, would: verdict.would?.rawValue,
             message: verdict.message, approverGroups: verdict.hold?.groups,
             mayChange: PolicySnapshot.possibleChange(of: subject), notUnderstood: subject.notUnderstood?.message,
             statements: analysis.statements.map { Statement($0) }, subject: Whole(subject), steps: steps)
@@ -130,6 +153,8 @@ extension JudgedCommand {
 
 extension JudgedCommand.Step {
     init(_ step: PolicyStep) {
-        self.init(rule: step.rule, then: step.then.rawValue, isMet: step.isMet, reasons: step.reasons)
+        self.init(
+            rule: step.rule, then: step.then.rawValue, isObserved: step.isObserved ? true : nil, isMet: step.isMet,
+            reasons: step.reasons)
     }
 }

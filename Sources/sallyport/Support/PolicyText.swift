@@ -16,11 +16,12 @@ enum PolicyText {
         }
         if let reason = judged.notUnderstood { Output.line("  not understood: \(reason)") }
         for step in judged.steps {
-            let mark = step.isMet ? step.then : "not met"
+            let mark = !step.isMet ? "not met" : step.isObserved == true ? "log, would \(step.then)" : step.then
             Output.line("  \(step.rule): \(mark): \(step.reasons.joined(separator: "; "))")
         }
-        let rules = judged.rules.isEmpty ? "" : " by \(judged.rules.joined(separator: ", "))"
+        let rules = judged.decidedBy.isEmpty ? "" : " by \(judged.decidedBy.joined(separator: ", "))"
         Output.line("  verdict: " + Output.styled(judged.verdict, colour(judged.verdict)) + rules)
+        if let would = judged.would { Output.line("    would be \(would) if rules that only log counted") }
         if let message = judged.message, judged.verdict != "allow" { Output.line("    \(message)") }
         if let groups = judged.approverGroups { Output.line("    approvers: \(groups.joined(separator: ", "))") }
         Output.line()
