@@ -1,5 +1,3 @@
-package import GatewayCore
-
 extension GuardRule {
     /// Words of one key: one of them must fit, or with `not:` none of them.
     package struct Words: Sendable, Hashable, ExpressibleByArrayLiteral {

@@ -1,4 +1,4 @@
-package import GatewayCore
+import GatewayCore
 
 /// What one policy of a connection says and another does not.
 package struct PolicyDiff: Sendable, Hashable {

@@ -16,8 +16,8 @@ package struct SearchPath: Sendable, Hashable {
 
     package static let unknown = SearchPath(schemas: nil)
 
-    /// Whether the relation may lie in a schema that `pattern` fits. Only the server's own catalogue has relations whose
-    /// names begin with `pg_`, and it has no others.
+    /// Whether the relation may lie in a schema that `pattern` fits. The server's own catalogue is on every path, and all
+    /// names in it begin with `pg_`.
     func mayHold(_ relation: RelationName, _ pattern: NamePattern) -> Bool {
         guard relation.schema.isEmpty else { return pattern.matches(relation.schema) }
         guard let schemas else { return true }

@@ -1,5 +1,5 @@
 import Foundation
-package import GatewayCore
+import GatewayCore
 
 /// Days and hours of a week in a time zone: `{days: [mon-fri], hours: ["08:00-18:00"], zone: Europe/Berlin}`.
 ///
@@ -41,11 +41,11 @@ package struct TimeWindow: Sendable, Hashable {
         let ends = text.lowercased().split(separator: "-", omittingEmptySubsequences: false).map { day(String($0)) }
         guard (1...2).contains(ends.count), let first = ends[0], let last = ends[ends.count - 1] else { return nil }
         var days: UInt8 = 0
-        var day = first
+        var next = first
         while true {
-            days |= 1 << day
-            if day == last { return days }
-            day = (day + 1) % 7
+            days |= 1 << next
+            if next == last { return days }
+            next = (next + 1) % 7
         }
     }
 

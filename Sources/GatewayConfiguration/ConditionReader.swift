@@ -1,4 +1,5 @@
 import AccessPolicy
+import Yams
 
 /// Reads a guard's `when`.
 struct ConditionReader {
@@ -40,7 +41,8 @@ struct ConditionReader {
     private func negatable(_ value: Value?) -> (Value, isNegated: Bool)? {
         guard let value else { return nil }
         guard value.node.mapping != nil else { return (value, false) }
-        return value.section(["not"]).flatMap { $0.required("not", "write {not: [first, second]}") }.map { ($0, true) }
+        guard let list = value.section(["not"])?.required("not", "write {not: [first, second]}") else { return nil }
+        return (list, true)
     }
 
     private func issuers(_ value: Value?) -> GuardRule.Words {

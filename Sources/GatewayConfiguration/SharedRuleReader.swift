@@ -1,4 +1,5 @@
 import AccessPolicy
+import Yams
 
 /// Reads the shared `policy:` and gives each of its rules to the connections that it names, before their own.
 struct SharedRuleReader {

@@ -1,3 +1,4 @@
+import AccessPolicy
 import DataMasking
 import DequeModule
 import GatewayCore

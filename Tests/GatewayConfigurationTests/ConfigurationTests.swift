@@ -119,17 +119,13 @@ private func errors(_ text: String, checkingSecrets: Bool = false) -> [Configura
 
     @Test func everyKeyOfAGuardArrives() throws {
         let text = example.replacing(
-            "          - {name: no-ddl,",
+            "- {name: no-ddl,",
             with: """
-                          - name: all
-                            when:
-                              {table: {not: [orders]}, schema: [audit], column: [a], column_read: [b], column_written: [t.c],
-                              function: [f, s.g], joins: 3, without: [where, limit], principal: [ann], group: {not: [dba]},
-                              issuer: https://idp.example.com, agent: ["*"], purpose: absent,
-                              time: {not: {days: [mon-fri], hours: ["08:00-18:00"], zone: Europe/Berlin}}}
-                            then: log
-                            would: hold
-                          - {name: no-ddl,
+                - {name: all, then: log, would: hold, when: {table: {not: [orders]}, schema: [audit], column: [a],
+                        column_read: [b], column_written: [t.c], function: [f, s.g], joins: 3, without: [where, limit],
+                        principal: [ann], group: {not: [dba]}, issuer: https://idp.example.com, agent: ["*"],
+                        purpose: absent, time: {not: {days: [mon-fri], hours: ["08:00-18:00"], zone: Europe/Berlin}}}}
+                      - {name: no-ddl,
                 """)
         let rule = try #require(
             try Configuration.parse(text, path: "/x/y.yaml", checkingSecrets: false).connections[0].guards.first)
@@ -211,7 +207,7 @@ private func errors(_ text: String, checkingSecrets: Bool = false) -> [Configura
         #expect(
             ConfigurationErrors(problems: found).description.split(separator: "\n").map(String.init) == [
                 "/etc/gw/gw.yaml:2:1: colour: the key `colour` is not known here. Fix: use one of connections, data, detectors, durability, "
-                    + "identity, ledger, listen, max_sessions, retention, roles, session, sinks, timeouts, tls, vault.",
+                    + "identity, ledger, listen, max_sessions, policy, retention, roles, session, sinks, timeouts, tls, vault.",
                 "/etc/gw/gw.yaml:3:19: identity.local: true or false is expected. Fix: write true or false.",
                 "/etc/gw/gw.yaml:4:14: connections: the list is empty, so this could never apply. Fix: list something, or leave the key out.",
             ])

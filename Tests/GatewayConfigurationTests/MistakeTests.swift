@@ -282,7 +282,7 @@ private let mistakes: [Mistake] = [
     guardMistake("group: {only: [dba]}", "when.group.only", "not known here"),
     guardMistake("group: {}", "when.group", "`not` is missing"),
     guardMistake("group: {not: []}", "when.group.not", "list is empty"),
-    guardMistake("issuer: [https://nobody.example.com]", "when.issuer", "no configured issuer"),
+    guardMistake("issuer: [https://nobody.example.com]", "when.issuer[0]", "no configured issuer"),
     guardMistake("purpose: some", "when.purpose", "present or absent"),
     guardMistake("joins: 0", "when.joins", "1 to 1000"),
     guardMistake("column: [a.b.c.d]", "when.column", "could never apply"),
@@ -298,7 +298,7 @@ private let mistakes: [Mistake] = [
     Mistake(
         "    guard: [{name: g, when: {statement: [ddl]}, then: log, would: allow}]\n", 10,
         "connections[0].guard[0].would", "hold, block"),
-    sharedMistake("connections: [orderz]", "policy[0].connections", "did you mean `orders`"),
+    sharedMistake("connections: [orderz]", "policy[0].connections[0]", "did you mean `orders`"),
     sharedMistake("connections: {labels: {env: prod}}", "policy[0].connections.labels.env", "not known here"),
     sharedMistake("connections: {}", "policy[0].connections", "neither names nor labels"),
     sharedMistake("message: x", "policy[0]", "`connections` is missing"),
