@@ -61,15 +61,22 @@ extension CommandSubject {
 
     /// A text on its own, in a session that has prepared nothing: EXECUTE and FETCH find what the text itself prepared.
     package init(analysis: SQLAnalysis) {
+        var names = NamedStatements()
+        self.init(analysis: analysis, names: &names)
+    }
+
+    /// The same behind other texts of the session, which gave `names` their meanings.
+    package init(analysis: SQLAnalysis, names: inout NamedStatements) {
         self.init(classes: analysis.classes, text: analysis.text, notUnderstood: analysis.notUnderstood)
-        var named: [NameKey: [StatementFacts]] = [:]
+        // In one text a name may be given again; before it, only what was given last counts.
+        var given: Set<NamedStatements.Key> = []
         for facts in analysis.statements {
             add(facts)
             switch facts.name {
-            case .prepares(let name): named[NameKey(name, isCursor: false), default: []] += facts.inner
-            case .declaresCursor(let name): named[NameKey(name, isCursor: true), default: []] += facts.inner
-            case .executes(let name): follow(named[NameKey(name, isCursor: false)], name)
-            case .fetches(let name): follow(named[NameKey(name, isCursor: true)], name)
+            case .prepares(let name): names.give(facts.inner, to: .init(name, isCursor: false), &given)
+            case .declaresCursor(let name): names.give(facts.inner, to: .init(name, isCursor: true), &given)
+            case .executes(let name): follow(names.meanings[.init(name, isCursor: false)], name)
+            case .fetches(let name): follow(names.meanings[.init(name, isCursor: true)], name)
             default: break
             }
         }
@@ -82,11 +89,23 @@ extension CommandSubject {
         notUnderstood = NotUnderstood(
             message: "nothing is known of the prepared statement or cursor \"\(name)\"")
     }
+}
 
-    private struct NameKey: Hashable {
+/// What SQL's names of prepared statements and cursors stand for in a session.
+package struct NamedStatements {
+    struct Key: Hashable {
         let name: String
         let isCursor: Bool
 
         init(_ name: String, isCursor: Bool) { (self.name, self.isCursor) = (name, isCursor) }
+    }
+
+    fileprivate var meanings: [Key: [StatementFacts]] = [:]
+
+    package init() {}
+
+    fileprivate mutating func give(_ facts: [StatementFacts], to key: Key, _ given: inout Set<Key>) {
+        if given.insert(key).inserted { meanings[key] = [] }
+        meanings[key, default: []] += facts
     }
 }

@@ -27,6 +27,7 @@ enum ConsoleRouter {
         ProofRoutes(services: services).add(to: api)
         ErasureRoutes(services: services).add(to: api)
         SinkRoutes(services: services).add(to: api)
+        PolicyRoutes(services: services).add(to: api)
 
         let decisions = router.group("api/v1")
             .add(

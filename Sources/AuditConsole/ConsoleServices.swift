@@ -37,7 +37,10 @@ package struct ConsoleServices: Sendable {
     package var tickets: TicketStore
     package var locks: LockRegistry
     package var roles: RolesConfiguration
-    package var connections: [ConnectionConfiguration]
+    package var connections: [ConnectionConfiguration] { currentConnections() }
+    package var currentConnections: @Sendable () -> [ConnectionConfiguration]
+    /// Has the policy of the configuration file taken over; takes who asks. Errors: `ConfigurationErrors`.
+    package var reloadPolicy: @Sendable (Principal) async throws -> PolicyReloadView = { _ in throw Problem.notFound }
     package var trail: any Trail
     /// The Merkle log; nil when the store keeps none.
     package var ledger: LedgerKeeper?
@@ -78,7 +81,7 @@ package struct ConsoleServices: Sendable {
         self.tickets = tickets
         self.locks = locks
         self.roles = roles
-        self.connections = connections
+        currentConnections = { connections }
         self.trail = trail
         self.unreadiness = unreadiness
         self.metrics = metrics

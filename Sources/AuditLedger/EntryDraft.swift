@@ -24,6 +24,8 @@ package struct ContentItem: Sendable, Hashable {
         package static let notice = Kind(rawValue: "notice")
         /// What a search looked for.
         package static let query = Kind(rawValue: "query")
+        /// Lines of what a policy says now (`+`) and what it does not say any more (`-`).
+        package static let policyDiff = Kind(rawValue: "policy_diff")
         package static let claimedName = Kind(rawValue: "claimed_name")
     }
 

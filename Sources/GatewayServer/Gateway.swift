@@ -28,6 +28,7 @@ package final class Gateway: Sendable {
     package let tickets: TicketStore
     package let verifier: TokenVerifier
     package let approvals: ApprovalService
+    package let policies: PolicyReloader
     package let metrics: Metrics
     package let logger: Logger
 
@@ -98,6 +99,7 @@ package final class Gateway: Sendable {
         approvals = ApprovalService(store: store, digestKey: vault.derive(.approvalDigest), logger: logger)
         locks = LockService(store: store, sessions: sessions)
         let book = try ConnectionBook(configuration, vault: vault, analyzer: analyzer)
+        policies = PolicyReloader(configuration, book: book, store: store, sessions: sessions, logger: logger)
         let signIn = SignInService(
             book: book, verifier: verifier, tickets: tickets, locks: locks.registry, sessions: sessions, store: store,
             maximumSessions: configuration.maximumSessions)

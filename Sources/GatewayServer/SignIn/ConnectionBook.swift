@@ -7,8 +7,9 @@ import GatewayCore
 import Identity
 import SQLAnalysis
 import SessionKernel
+import Synchronization
 
-/// Every connection with its policy and masks compiled; immutable, so sessions ask it from any thread.
+/// Every connection with its policy and masks compiled. Any thread may ask it; a reload puts other entries in.
 final class ConnectionBook: Sendable {
     struct Entry: Sendable {
         var configuration: ConnectionConfiguration
@@ -19,9 +20,16 @@ final class ConnectionBook: Sendable {
         let schema = SchemaVersion()
     }
 
+    /// A connection with the policy parts of a newer file. Its judge is the one that open sessions ask.
+    struct Renewed: Sendable {
+        var entry: Entry
+        var policy: PolicySnapshot
+    }
+
     let durability: Durability
     let life: SessionLife
-    private let entries: [String: Entry]
+    private let entries: Mutex<[String: Entry]>
+    private let vault: VaultKey
 
     /// Errors: `configuration.policy`, when a policy that was loaded does not compile.
     init(_ configuration: Configuration, vault: VaultKey, analyzer: SQLAnalyzer) throws(GatewayError) {
@@ -34,40 +42,82 @@ final class ConnectionBook: Sendable {
         life = configuration.session
         var entries: [String: Entry] = [:]
         for connection in configuration.connections {
-            let policy: PolicySnapshot
-            do throws(PolicyProblems) {
-                policy = try PolicySnapshot(
-                    guards: connection.guards, readOnly: connection.isReadOnly, notUnderstood: connection.notUnderstood,
-                    hasMasks: !connection.masks.isEmpty)
-            } catch {
-                throw GatewayError(
-                    GatewayError.Code("configuration.policy"),
-                    "The policy of connection \"\(connection.name)\" does not compile; check the file with: sallyport config check",
-                    cause: error)
-            }
-            let masks = MaskSet(
-                rules: connection.masks,
-                key: MaskKey(bytes: vault.derive(.maskHash(connection: connection.name)).withUnsafeBytes { Array($0) }))
             entries[connection.name] = Entry(
-                configuration: connection, access: connection.access, masks: masks,
-                judge: GatewayJudge(analyzer: analyzer, policy: policy), limits: SessionLimits(connection.limits))
+                configuration: connection, access: connection.access, masks: Self.masks(connection, vault),
+                judge: GatewayJudge(analyzer: analyzer, policy: try Self.policy(connection)),
+                limits: SessionLimits(connection.limits))
         }
-        self.entries = entries
+        self.entries = Mutex(entries)
+        self.vault = vault
+    }
+
+    private static func policy(_ connection: ConnectionConfiguration) throws(GatewayError) -> PolicySnapshot {
+        do throws(PolicyProblems) {
+            return try PolicySnapshot(
+                guards: connection.guards, readOnly: connection.isReadOnly, notUnderstood: connection.notUnderstood,
+                hasMasks: !connection.masks.isEmpty)
+        } catch {
+            throw GatewayError(
+                GatewayError.Code("configuration.policy"),
+                "The policy of connection \"\(connection.name)\" does not compile; check the file with: sallyport config check",
+                cause: error)
+        }
+    }
+
+    private static func masks(_ connection: ConnectionConfiguration, _ vault: VaultKey) -> MaskSet {
+        let key = vault.derive(.maskHash(connection: connection.name)).withUnsafeBytes { Array($0) }
+        return MaskSet(rules: connection.masks, key: MaskKey(bytes: key))
     }
 
     func entry(named name: String, kind: String) -> Entry? {
-        entries[name].flatMap { $0.configuration.kind == kind ? $0 : nil }
+        entries.withLock { $0[name] }.flatMap { $0.configuration.kind == kind ? $0 : nil }
+    }
+
+    /// The connection of that name as `newer` says, its policy parts only; nil when there is none. Changes nothing yet.
+    func renewed(by newer: ConnectionConfiguration) throws(GatewayError) -> Renewed? {
+        guard var entry = entries.withLock({ $0[newer.name] }) else { return nil }
+        entry.configuration.guards = newer.guards
+        entry.configuration.notUnderstood = newer.notUnderstood
+        entry.configuration.isReadOnly = newer.isReadOnly
+        entry.configuration.labels = newer.labels
+        entry.configuration.access = newer.access
+        entry.configuration.masks = newer.masks
+        entry.access = newer.access
+        entry.masks = Self.masks(entry.configuration, vault)
+        return Renewed(entry: entry, policy: try Self.policy(entry.configuration))
+    }
+
+    /// From now on sessions to come begin by these, and the commands of open ones are judged by them.
+    func replace(_ renewed: [Renewed]) {
+        for one in renewed { one.entry.judge.replace(one.policy) }
+        entries.withLock { entries in
+            for one in renewed { entries[one.entry.configuration.name] = one.entry }
+        }
     }
 }
 
-/// Judges by the connection's snapshot; both look-ups are answered on the event loop.
+/// Judges by the connection's snapshot of now; both look-ups are answered on the event loop.
 final class GatewayJudge: CommandJudge {
+    /// Handed out by one reference, whatever is in it.
+    private final class Box: Sendable {
+        let policy: PolicySnapshot
+
+        init(_ policy: PolicySnapshot) { self.policy = policy }
+    }
+
     private let analyzer: SQLAnalyzer
-    private let policy: PolicySnapshot
+    private let box: Mutex<Box>
 
     init(analyzer: SQLAnalyzer, policy: PolicySnapshot) {
         self.analyzer = analyzer
-        self.policy = policy
+        box = Mutex(Box(policy))
+    }
+
+    var policy: PolicySnapshot { box.withLock { $0 }.policy }
+
+    func replace(_ policy: PolicySnapshot) {
+        let next = Box(policy)
+        box.withLock { $0 = next }
     }
 
     func cachedAnalysis(of text: [UInt8]) -> SQLAnalysis? {
@@ -76,10 +126,11 @@ final class GatewayJudge: CommandJudge {
 
     /// The one place where a verdict meets the clock.
     func verdict(on subject: CommandSubject) -> Verdict? {
-        guard policy.dependsOnTime else { return policy.evaluate(subject) }
+        let box = box.withLock { $0 }
+        guard box.policy.dependsOnTime else { return box.policy.evaluate(subject) }
         var subject = subject
         subject.time = Timestamp.wall()
-        return policy.evaluate(subject)
+        return box.policy.evaluate(subject)
     }
 }
 

@@ -9,7 +9,8 @@ import SQLAnalysis
 
 struct PolicyCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "policy", abstract: "Ask what a connection's policy says.", subcommands: [Test.self])
+        commandName: "policy", abstract: "Ask what a connection's policy says.",
+        subcommands: [Check.self, Test.self, Replay.self, Reload.self])
 
     struct Test: AsyncParsableCommand {
         static let configuration = CommandConfiguration(

@@ -30,6 +30,8 @@ extension ConsoleServices {
             endSession: { gateway.sessions.end($0, why: $1) },
             erase: { try await gateway.store.erase($0, as: $1) })
         services.ledger = gateway.store.ledger
+        services.currentConnections = { gateway.policies.connections }
+        services.reloadPolicy = { PolicyReloadView(try await gateway.policies.reload(by: $0)) }
         services.sinks = { gateway.sinks?.statuses.map { SinkView($0) } ?? [] }
         return services
     }
@@ -115,5 +117,16 @@ extension ConsoleServices {
                 "sallyport_ledger_unwitnessed_seconds", "How long a checkpoint has waited for its witnesses.", .gauge,
                 witnesses.unwitnessedSeconds),
         ]
+    }
+}
+
+extension PolicyReloadView {
+    fileprivate init(_ reload: PolicyReload) {
+        self.init(
+            changes: reload.changes.map {
+                Change(
+                    connection: $0.connection, from: $0.from, to: $0.to, added: $0.diff.added, removed: $0.diff.removed,
+                    changed: $0.diff.changed, diff: $0.diff.lines, newSessionsOnly: $0.newSessionsOnly)
+            }, notReloaded: reload.notReloaded, sessions: reload.sessions)
     }
 }

@@ -22,13 +22,17 @@ struct Serve: AsyncParsableCommand {
         // A limit on file sizes is a write that fails, and says so; not the end of the process.
         signal(SIGXFSZ, SIG_IGN)
         for warning in Self.warnings(configuration) { Output.note("WARNING: " + warning) }
+        // From here on a hang-up is kept for later, and does not end the process.
+        let hangups = await UnixSignalsSequence(trapping: .sighup)
         let gateway: Gateway
         do {
             gateway = try await Gateway.start(configuration, logger: logger)
         } catch {
             throw CommandFailure(error)
         }
-        var services: [any Service] = [GatewayService(gateway: gateway)]
+        var services: [any Service] = [
+            GatewayService(gateway: gateway), ReloadService(gateway: gateway, hangups: hangups),
+        ]
         let listening = gateway.addresses.map { "\($0.kind) \($0.endpoint)" }
         if let endpoint = configuration.listen.console {
             do {
@@ -82,6 +86,22 @@ private struct ConsoleService: Service {
 
     func run() async throws {
         try await console.run()
+    }
+}
+
+/// Reloads the policy at each SIGHUP.
+private struct ReloadService: Service {
+    let gateway: Gateway
+    let hangups: UnixSignalsSequence
+
+    func run() async {
+        for await _ in hangups.cancelOnGracefulShutdown() {
+            do {
+                _ = try await gateway.policies.reload(by: nil)
+            } catch {
+                gateway.logger.error("the policy stays as it was", metadata: ["why": .string("\(error)")])
+            }
+        }
     }
 }
 

@@ -37,17 +37,31 @@ struct PolicyBench {
         var searchPath: String?
     }
 
-    func judge(_ text: String, by sender: Sender, access: Bool?) async -> JudgedCommand {
-        let analysis = await withCheckedContinuation { continuation in
+    func analysis(of text: String) async -> SQLAnalysis {
+        await withCheckedContinuation { continuation in
             analyzer.analyze(Array(text.utf8)) { continuation.resume(returning: $0) }
         }
-        var subject = CommandSubject(analysis: analysis)
+    }
+
+    /// The verdict of the policy; what the gateway refuses whatever the policy says is not in it.
+    func verdict(on subject: CommandSubject, by sender: Sender) -> Verdict {
+        policy.evaluate(filled(subject, by: sender))
+    }
+
+    private func filled(_ subject: CommandSubject, by sender: Sender) -> CommandSubject {
+        var subject = subject
         subject.principal = sender.principal
         subject.agent = sender.agent
         subject.time = sender.time
         subject.connection = connection.name
         subject.database = connection.target.database
         if let path = sender.searchPath { subject.searchPath = SearchPath(path, user: connection.credential.username) }
+        return subject
+    }
+
+    func judge(_ text: String, by sender: Sender, access: Bool?) async -> JudgedCommand {
+        let analysis = await analysis(of: text)
+        let subject = filled(CommandSubject(analysis: analysis), by: sender)
         var verdict = policy.evaluate(subject)
         var steps = policy.explain(subject).map { JudgedCommand.Step($0) }
         if let refusal = PostgresDialect.settingRefusal(analysis.statements) {
