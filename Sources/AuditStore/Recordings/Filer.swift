@@ -106,12 +106,19 @@ final class Filer: LogFollower {
         // On Linux this is the calling thread's own; sessions come first.
         setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, 10)
         var hasMore = false
+        // Up to where all is done: an idle gateway asks its index nothing.
+        var done: UInt64?
         while !isClosing.load(ordering: .acquiring) {
             if !hasMore { _ = wake.wait(timeout: .now() + (failure == nil ? Self.interval : Self.fullInterval)) }
             do {
-                try catchUp(to: target.load(ordering: .acquiring))
-                // In small steps between, so that what is new can be found soon whatever there is to copy.
-                hasMore = try !isSaving.withLock { $0?() ?? false } && copySome()
+                let end = target.load(ordering: .acquiring)
+                if end != done {
+                    try catchUp(to: end)
+                    // In small steps between, so that what is new can be found soon whatever there is to copy.
+                    let mayCopy = !isSaving.withLock { $0?() ?? false }
+                    hasMore = try mayCopy && copySome()
+                    done = mayCopy && !hasMore ? end : nil
+                }
                 try whenFiled.withLock { $0 }?()
                 problem.withLock { $0 = nil }
             } catch {
@@ -119,7 +126,7 @@ final class Filer: LogFollower {
                 guard Self.mayPass(error) else { break }
                 // As after a crash: each recording is cut to where the index says that it ends, and written again.
                 work.withLock { $0.copier = nil }
-                hasMore = false
+                (hasMore, done) = (false, nil)
             }
         }
         ended.signal()
