@@ -25,7 +25,8 @@ package struct Approval: Sendable, Hashable {
     package struct Request: Sendable, Hashable {
         package var requester: Principal
         package var agent: AgentContext
-        package var session: RecordID
+        /// Nil for what no session asks for: access to a connection.
+        package var session: RecordID?
         package var connection: String
         package var database: String
         package var text: String
@@ -36,13 +37,17 @@ package struct Approval: Sendable, Hashable {
         package var rules: [String]
         package var message: String?
         package var terms: HoldTerms
+        /// For how many seconds access to the whole connection is asked; nil for a command.
+        package var access: Int?
         /// Keyed digest of command, parameters and circumstances (made by the caller); never shown.
         package var digest: [UInt8]
 
         package init(
-            requester: Principal, agent: AgentContext, session: RecordID, connection: String, database: String = "",
+            requester: Principal, agent: AgentContext, session: RecordID?, connection: String,
+            database: String = "",
             text: String, parameters: [UInt8] = [], prepared: [String] = [],
-            rules: [String] = [], message: String? = nil, terms: HoldTerms, digest: [UInt8]
+            rules: [String] = [], message: String? = nil, terms: HoldTerms, digest: [UInt8],
+            access: Int? = nil
         ) {
             self.requester = requester
             self.agent = agent
@@ -56,6 +61,7 @@ package struct Approval: Sendable, Hashable {
             self.message = message
             self.terms = terms
             self.digest = digest
+            self.access = access
         }
     }
 
@@ -68,6 +74,9 @@ package struct Approval: Sendable, Hashable {
     package private(set) var denial: Decision?
     /// When it left `pending`.
     package private(set) var settled: Timestamp?
+    /// Its command was refused while it waits, and passes when it comes again: a grant stays usable for as long as it
+    /// could have been given.
+    package private(set) var isDeferred = false
 
     package init(id: RecordID, request: Request, now: Timestamp) {
         self.id = id
@@ -102,7 +111,13 @@ package struct Approval: Sendable, Hashable {
         settled = now
     }
 
-    /// The client left, cancelled, or its session ended: also takes back a grant that was not used.
+    /// The client is not kept waiting: its command is to come again.
+    package mutating func deferCommand() throws(ApprovalError) {
+        guard state == .pending else { throw .settled(state) }
+        isDeferred = true
+    }
+
+    /// The client left, cancelled, or its session ended; or who asked takes it back: also a grant that was not used.
     package mutating func withdraw(now: Timestamp) throws(ApprovalError) {
         guard state == .pending || state == .approved else { throw .settled(state) }
         state = .withdrawn
@@ -134,10 +149,14 @@ package struct Approval: Sendable, Hashable {
         state = .consumed
     }
 
-    /// Seconds a grant stays usable, also past the request's end: the command forwards as soon as it is granted.
+    /// Seconds a grant stays usable at least, also past the request's end: the command forwards as soon as it is granted.
     package static let graceAfterGrant: Int64 = 60
 
-    private var usableUntil: Timestamp { (settled ?? created).advanced(bySeconds: Self.graceAfterGrant) }
+    /// When an unused grant is void.
+    package var usableUntil: Timestamp {
+        let grace = (settled ?? created).advanced(bySeconds: Self.graceAfterGrant)
+        return isDeferred ? max(grace, expires) : grace
+    }
 
     private func open(_ now: Timestamp) throws(ApprovalError) {
         guard state == .pending else { throw .settled(state) }
@@ -165,7 +184,7 @@ package struct Approval: Sendable, Hashable {
     }
 
     /// In a time that depends on lengths only.
-    private static func isEqual(_ one: [UInt8], _ other: [UInt8]) -> Bool {
+    static func isEqual(_ one: [UInt8], _ other: [UInt8]) -> Bool {
         guard one.count == other.count, !one.isEmpty else { return false }
         return zip(one, other).reduce(UInt8(0)) { $0 | $1.0 ^ $1.1 } == 0
     }

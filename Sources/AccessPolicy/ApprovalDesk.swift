@@ -48,6 +48,43 @@ package final class ApprovalDesk: Sendable {
         }
     }
 
+    /// Nobody waits for it any more; it stays open for its command to come again.
+    @discardableResult
+    package func deferCommand(_ id: RecordID) throws(ApprovalError) -> Approval {
+        try state.withLock { state throws(ApprovalError) in
+            guard var approval = state.approvals[id] else { throw .unknown }
+            try approval.deferCommand()
+            state.approvals[id] = approval
+            state.observers[id] = nil
+            return approval
+        }
+    }
+
+    /// What a command that comes again finds: a grant, used up by this very call, or an open request, which the observer
+    /// follows from now on. Nil when there is none that nobody else waits for.
+    ///
+    /// - Parameters:
+    ///   - digest: of the command, its requester and all that an approval binds.
+    ///   - terms: what is asked for today: an approval on other terms is not taken.
+    package func resume(
+        digest: [UInt8], terms: HoldTerms, now: Timestamp, observer: @escaping Observer
+    ) -> Approval? {
+        state.withLock { state in
+            let open = state.approvals.values.filter { approval in
+                approval.isDeferred && approval.request.terms == terms && state.observers[approval.id] == nil
+                    && Approval.isEqual(approval.request.digest, digest)
+            }.sorted { $0.id < $1.id }
+            for var approval in open where approval.state == .approved {
+                guard (try? approval.consume(digest: digest, now: now)) != nil else { continue }
+                _ = Self.store(approval, was: .approved, at: approval.id, &state)
+                return approval
+            }
+            guard let waiting = open.first(where: { $0.state == .pending && now < $0.expires }) else { return nil }
+            state.observers[waiting.id] = [observer]
+            return waiting
+        }
+    }
+
     package func approval(_ id: RecordID) -> Approval? {
         state.withLock { $0.approvals[id] }
     }
@@ -117,7 +154,7 @@ package final class ApprovalDesk: Sendable {
     /// Forgets all approvals of sessions that are over, whatever their state; nobody is told.
     package func forget(sessions: Set<RecordID>) {
         state.withLock { state in
-            for (id, approval) in state.approvals where sessions.contains(approval.request.session) {
+            for (id, approval) in state.approvals where approval.request.session.map(sessions.contains) ?? false {
                 if approval.state == .pending { state.pending -= 1 }
                 state.approvals[id] = nil
                 state.observers[id] = nil

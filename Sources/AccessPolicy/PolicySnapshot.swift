@@ -168,11 +168,8 @@ package struct PolicySnapshot: Sendable {
             verdict.decidedBy = [name]
             verdict.message = message
             verdict.hold = kind == .hold ? terms ?? HoldTerms(groups: []) : nil
-        } else if kind == .hold, verdict.kind == .hold, var hold = verdict.hold, let terms {
-            // Two holds: only people whom both rules trust, as many as the stricter wants, in the shorter time.
-            hold.groups = hold.groups.filter(terms.groups.contains)
-            hold.count = max(hold.count, terms.count)
-            hold.within = min(hold.within, terms.within)
+        } else if kind == .hold, verdict.kind == .hold, let first = verdict.hold, let terms {
+            let hold = first.combined(with: terms)
             if hold.groups.isEmpty {
                 verdict.kind = .block
                 verdict.hold = nil
@@ -209,6 +206,11 @@ package struct PolicySnapshot: Sendable {
         func put(_ terms: HoldTerms?) {
             put(terms.map { "\($0.count)/\($0.within)/\($0.groups.count)" } ?? "-")
             for group in terms?.groups ?? [] { put(group) }
+            put(terms?.wait.map(String.init) ?? "-")
+            switch terms?.scope {
+            case .same(let seconds, let reach): put("\(seconds)/\(reach.rawValue)")
+            case .once, nil: put("-")
+            }
         }
         put("3")
         put(readOnly ? "read_only" : "")

@@ -20,6 +20,8 @@ enum ConsoleRouter {
         SessionRoutes(services: services, searches: searches).add(to: api)
         SearchRoutes(services: services, log: searches).add(to: api)
         ApprovalRoutes(services: services).addReads(to: api)
+        ApprovalRoutes(services: services).addWithdrawal(to: api)
+        ApprovalRoutes(services: services).addAccessRequests(to: api)
         ConnectionRoutes(services: services).add(to: api)
         TicketRoutes(services: services).add(to: api)
         LockRoutes(services: services).add(to: api)

@@ -60,6 +60,15 @@ package struct ConsoleServices: Sendable {
     /// Takes the approval, who decides, and why.
     package var approve: @Sendable (RecordID, VerifiedIdentity, String?) async throws -> Approval
     package var deny: @Sendable (RecordID, VerifiedIdentity, String?) async throws -> Approval
+    /// Files a request for access: the connection, for how many seconds, who asks, why, and from where.
+    package var requestAccess:
+        @Sendable (ConnectionConfiguration, Int?, VerifiedIdentity, String?, String) async throws -> Approval = {
+            _, _, _, _, _ in throw ApprovalError.unknown
+        }
+    /// Takes a request back: the approval, who does it, and why.
+    package var withdraw: @Sendable (RecordID, Principal, String?) async throws -> Approval = { _, _, _ in
+        throw ApprovalError.unknown
+    }
     /// Ends an open session; false when there is none of that id.
     package var endSession: @Sendable (RecordID, String) -> Bool
     /// Writes an entry for each session after the draft, then destroys their content for good.

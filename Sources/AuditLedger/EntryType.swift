@@ -17,6 +17,8 @@ package struct EntryType: RawRepresentable, Hashable, Sendable, CustomStringConv
     package static let commandGranted = EntryType(rawValue: "command.granted")
     package static let commandDenied = EntryType(rawValue: "command.denied")
     package static let commandExpired = EntryType(rawValue: "command.expired")
+    /// Held for as long as its client waits; refused, while its approval stays open for the same command sent again.
+    package static let commandDeferred = EntryType(rawValue: "command.deferred")
     package static let commandOutcome = EntryType(rawValue: "command.outcome")
     /// A statement of the gateway's own, sent in place of or beside the client's.
     package static let commandSubstituted = EntryType(rawValue: "command.substituted")
@@ -27,6 +29,11 @@ package struct EntryType: RawRepresentable, Hashable, Sendable, CustomStringConv
     package static let approvalApproved = EntryType(rawValue: "approval.approved")
     package static let approvalDenied = EntryType(rawValue: "approval.denied")
     package static let approvalWithdrawn = EntryType(rawValue: "approval.withdrawn")
+    /// Its time, or that of an unused grant, was over.
+    package static let approvalExpired = EntryType(rawValue: "approval.expired")
+
+    /// Somebody passed a hold on their own word: to be looked at.
+    package static let alertBreakGlass = EntryType(rawValue: "alert.break_glass")
 
     package static let policyLoaded = EntryType(rawValue: "policy.loaded")
     package static let policyChanged = EntryType(rawValue: "policy.changed")

@@ -1,6 +1,7 @@
 package import AccessPolicy
 package import CredentialVault
 package import DataMasking
+package import GatewayCore
 package import Identity
 
 /// The whole configuration, checked: what a gateway runs by. Paths are absolute, durations in seconds, sizes in bytes.
@@ -127,6 +128,10 @@ package struct ConnectionConfiguration: Sendable {
     package var databases = Databases.own
     package var credential: CredentialConfiguration
     package var access = AccessList()
+    /// Who may ask for access for a time; nil for nobody.
+    package var accessRequest: AccessRequestConfiguration?
+    /// Who may pass holds on their own word; nil for nobody.
+    package var breakGlass: AccessList?
     package var labels: [String: String] = [:]
     package var masks: [MaskRule] = []
     package var guards: [GuardRule] = []
@@ -148,6 +153,20 @@ package struct ConnectionConfiguration: Sendable {
         case .list(let names): database == target.database || names.contains(database)
         case .any: true
         }
+    }
+}
+
+/// Access that people agree to, for a time.
+package struct AccessRequestConfiguration: Sendable, Hashable {
+    package var who: AccessList
+    package var terms: HoldTerms
+    /// The longest that may be asked for.
+    package var seconds: Int
+
+    package init(who: AccessList, terms: HoldTerms, seconds: Int) {
+        self.who = who
+        self.terms = terms
+        self.seconds = seconds
     }
 }
 

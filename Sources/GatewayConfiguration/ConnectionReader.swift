@@ -1,5 +1,6 @@
 import AccessPolicy
 import CredentialVault
+import GatewayCore
 import Identity
 import Yams
 
@@ -28,7 +29,8 @@ struct ConnectionReader {
         guard
             let section = value.section(
                 [
-                    "name", "kind", "target", "databases", "credential", "access", "labels", "record", "mask", "guard",
+                    "name", "kind", "target", "databases", "credential", "access", "break_glass", "labels", "record",
+                    "mask", "guard",
                     "read_only",
                     "not_understood", "limits",
                 ], later: ["oracle", "on_refusal", "retention", "max_unwitnessed"])
@@ -41,7 +43,8 @@ struct ConnectionReader {
         let access = section.required(
             "access", "write access: {groups: […]}; without it nobody could use the connection"
         )
-        .flatMap { context.accessList($0) }
+        .flatMap { context.accessList($0, besides: ["request"]) }
+        let accessRequest = section["access"].flatMap(readAccessRequest)
         var limits = section["limits"].map(readLimits) ?? LimitsConfiguration()
         if let record = section["record"] { readRecord(record, &limits) }
         let databases = section["databases"].map(readDatabases) ?? .own
@@ -51,9 +54,18 @@ struct ConnectionReader {
         let isReadOnly = section["read_only"].map { $0.bool() ?? true } ?? false
         let notUnderstood = PolicyReader.notUnderstood(section["not_understood"])
 
+        let breakGlass = section["break_glass"].flatMap { context.accessList($0) }
+        let holds =
+            guards.contains { $0.then == .hold } || { if case .hold = notUnderstood { true } else { false } }()
+        if let value = section["break_glass"], !holds {
+            value.problem("nothing is held here, so there is nothing to pass", fix: "remove break_glass, or add a hold")
+        }
+
         guard let name, let target, let credential, let access else { return nil }
         var connection = ConnectionConfiguration(name: name, kind: "postgres", target: target, credential: credential)
         connection.access = access
+        connection.accessRequest = accessRequest
+        connection.breakGlass = breakGlass
         connection.limits = limits
         connection.databases = databases
         connection.labels = labels
@@ -62,6 +74,28 @@ struct ConnectionReader {
         connection.isReadOnly = isReadOnly
         connection.notUnderstood = notUnderstood
         return connection
+    }
+
+    /// `access.request`.
+    private func readAccessRequest(_ access: Value) -> AccessRequestConfiguration? {
+        guard let node = access.node.mapping?["request"] else { return nil }
+        let value = Value(node: node, path: access.path + ".request", mark: node.mark ?? access.mark, log: access.log)
+        let own: Set<String> = ["approve", "for"]
+        guard let section = value.section(own.union(["groups", "subjects", "issuers"])),
+            let who = context.accessList(value, besides: own)
+        else { return nil }
+        if section["groups"] == nil, section["subjects"] == nil {
+            value.problem("nobody may ask", fix: "name groups or subjects")
+            return nil
+        }
+        let approve = section.required("approve", "write approve: {groups: […]}")
+        let terms = approve.flatMap(PolicyReader.readTerms)
+        if let approve, let terms, terms.wait != nil || terms.scope != .once {
+            approve.problem("access has neither wait nor scope", fix: "leave them out; `for` says how long it lasts")
+        }
+        let seconds = section.required("for", "say for how long at most, such as for: 1h")?.duration(60...2_592_000)
+        guard let terms, let seconds else { return nil }
+        return AccessRequestConfiguration(who: who, terms: terms, seconds: seconds)
     }
 
     private func readName(_ value: Value) -> String? {

@@ -99,15 +99,45 @@ enum PolicyReader {
             message: message)
     }
 
-    private static func readTerms(_ value: Value) -> HoldTerms? {
-        guard let section = value.section(["groups", "count", "within"], later: ["scope", "issuers"]) else {
+    static func readTerms(_ value: Value) -> HoldTerms? {
+        guard let section = value.section(["groups", "count", "within", "wait", "scope"], later: ["issuers"]) else {
             return nil
         }
         let groups = section.required("groups", "name the groups whose members may approve")?.texts() ?? []
         let count = section.read("count", or: 1) { $0.int(1...20) }
         let within = section.read("within", or: 900) { $0.duration(1...604_800) }
         guard !groups.isEmpty, let count, let within else { return nil }
-        return HoldTerms(groups: groups, count: count, within: within)
+        let wait = section["wait"].flatMap { $0.duration(1...604_800) }
+        if let value = section["wait"], let wait, wait >= within {
+            value.problem(
+                "the client would wait as long as there is time to approve, so this would change nothing",
+                fix: "write a wait shorter than `within`, or leave it out")
+        }
+        let scope = section.read("scope", or: .once, readScope)
+        guard let scope else { return nil }
+        return HoldTerms(groups: groups, count: count, within: within, wait: wait, scope: scope)
+    }
+
+    /// `once`, or `{same: statement, for: 10m, in: session}`.
+    private static func readScope(_ value: Value) -> GrantScope? {
+        if value.rawText == "once" { return .once }
+        guard value.node.mapping != nil, let section = value.section(["same", "for", "in"]) else {
+            if value.node.mapping == nil {
+                value.problem(
+                    "there is no such scope\(value.shown)",
+                    fix: "write once, or {same: statement, for: 10m, in: session}")
+            }
+            return nil
+        }
+        let same = section.required("same", "write same: statement")
+        if let same, same.rawText != "statement" {
+            same.problem("only a statement can be the same\(same.shown)", fix: "write same: statement")
+            return nil
+        }
+        let seconds = section.required("for", "say for how long, such as for: 10m")?.duration(1...86_400)
+        let reach = section.read("in", or: .session) { $0.choice(GrantScope.Reach.self) }
+        guard same != nil, let seconds, let reach else { return nil }
+        return .same(seconds: seconds, in: reach)
     }
 
     private static func readMask(_ section: Section, _ detectors: [String: Detector]) -> MaskRule? {

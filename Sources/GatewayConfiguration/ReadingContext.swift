@@ -73,9 +73,10 @@ struct ReadingContext {
     }
 
     /// Groups, subjects and issuers; a list that admits nobody is a problem.
-    func accessList(_ value: Value) -> AccessList? {
-        guard let section = value.section(["groups", "subjects", "issuers"]) else { return nil }
-        if section["groups"] == nil, section["subjects"] == nil {
+    /// - Parameter others: keys that the mapping may have besides, and that may stand alone.
+    func accessList(_ value: Value, besides others: Set<String> = []) -> AccessList? {
+        guard let section = value.section(others.union(["groups", "subjects", "issuers"])) else { return nil }
+        if section["groups"] == nil, section["subjects"] == nil, others.allSatisfy({ section[$0] == nil }) {
             value.problem("the list admits nobody", fix: "name groups or subjects")
             return nil
         }

@@ -25,11 +25,47 @@ package struct HoldTerms: Sendable, Hashable {
     package var count: Int
     /// Seconds until the request expires and the command is refused.
     package var within: Int
+    /// Seconds that the client is kept waiting. Then it is refused with the approval's id, and the same command, sent
+    /// again, runs once it is granted. Nil: it waits until the end.
+    package var wait: Int?
+    /// How far a grant reaches.
+    package var scope: GrantScope
 
-    package init(groups: [String], count: Int = 1, within: Int = 900) {
+    package init(
+        groups: [String], count: Int = 1, within: Int = 900, wait: Int? = nil, scope: GrantScope = .once
+    ) {
         self.groups = groups
         self.count = count
         self.within = within
+        self.wait = wait
+        self.scope = scope
+    }
+
+    /// What satisfies both: only people whom both trust, as many as the stricter wants, in the shorter time, for as
+    /// little as either grants.
+    package func combined(with other: HoldTerms) -> HoldTerms {
+        HoldTerms(
+            groups: groups.filter(other.groups.contains), count: max(count, other.count),
+            within: min(within, other.within), wait: [wait, other.wait].compactMap(\.self).min(),
+            scope: scope.combined(with: other.scope))
+    }
+}
+
+/// What one grant lets pass.
+package enum GrantScope: Sendable, Hashable {
+    package enum Reach: String, Sendable, CaseIterable {
+        case session
+        case principal
+    }
+
+    /// The very command, once.
+    case once
+    /// Also what is the same statement but for its values, for `seconds` from the grant.
+    case same(seconds: Int, in: Reach)
+
+    package func combined(with other: GrantScope) -> GrantScope {
+        guard case .same(let one, let reach) = self, case .same(let two, let otherReach) = other else { return .once }
+        return .same(seconds: min(one, two), in: reach == .session ? .session : otherReach)
     }
 }
 

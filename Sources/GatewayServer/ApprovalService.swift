@@ -13,8 +13,12 @@ import Synchronization
 /// Takes held commands to the desk and decisions back to their sessions. A decision takes effect when its entry is
 /// durable.
 package final class ApprovalService: Sendable {
-    private let desk = ApprovalDesk()
-    private let store: AuditStore
+    let desk = ApprovalDesk()
+    let access = AccessGrants()
+    /// Held while a request for access is filed, so that there is one of each.
+    let filing = Mutex(())
+    private let standing = StandingGrants()
+    let store: AuditStore
     private let digestKey: SymmetricKey
     private let logger: Logger
 
@@ -23,67 +27,171 @@ package final class ApprovalService: Sendable {
         self.digestKey = digestKey
         self.logger = logger
         // An approval holds the text of its command.
-        store.afterErasing { [desk] in desk.forget(sessions: Set($0)) }
+        store.afterErasing { [desk, standing] in
+            desk.forget(sessions: Set($0))
+            standing.forget(until: Timestamp.wall(), sessions: Set($0))
+        }
     }
 
     // MARK: - For sessions
 
-    /// Files a request. `opened` is called once with its id, then `decided` once unless it is withdrawn; both on any
-    /// thread.
+    /// Files a request, or goes on with the one that the same command left open. `opened` is called once with it, then
+    /// `decided` once, unless a grant was there already; both on any thread.
+    ///
+    /// - Parameter fingerprint: of the statement, where its terms let a grant reach others of the same form.
     func open(
-        _ question: ApprovalQuestion, exchange: ExchangeID, of session: AdmittedSession,
-        decided: @escaping @Sendable (ApprovalDecision) -> Void, opened: @escaping @Sendable (RecordID) -> Void
+        _ question: ApprovalQuestion, exchange: ExchangeID, of session: AdmittedSession, fingerprint: String?,
+        decided: @escaping @Sendable (ApprovalDecision) -> Void, opened: @escaping @Sendable (Approval) -> Void
     ) {
         let now = Timestamp.wall()
-        let id = RecordID(at: now)
+        if let reason = question.breakGlass?.trimmed, !reason.isEmpty, session.mayBreakGlass {
+            return breakGlass(question, exchange, session, reason, decided)
+        }
+        let reach = fingerprint.flatMap { self.reach(of: question, $0, in: session) }
+        if let reach, let grant = standing.find(reach.key, now: now) { return decided(.granted(grant.approval)) }
         let digest = digest(of: question, in: session)
+        let observer = observer(digest: digest, reach, decided)
+        if question.mayDefer,
+            let found = desk.resume(digest: digest, terms: question.terms, now: now, observer: observer)
+        {
+            guard found.state == .consumed else { return opened(found) }
+            extend(found, reach)
+            return decided(.granted(found))
+        }
+        let id = RecordID(at: now)
         let request = Approval.Request(
             requester: session.identity.principal, agent: session.context.agent, session: session.context.session,
             connection: session.connection.name, database: session.terms.database,
             text: String(decoding: question.text, as: UTF8.self), parameters: question.parameters,
             prepared: question.prepared.map { String(decoding: $0, as: UTF8.self) }, rules: question.rules,
             message: question.message, terms: question.terms, digest: digest)
-        let desk = self.desk
+        let approval: Approval
         do throws(ApprovalError) {
-            try desk.request(id: id, request, now: now) { approval in
-                switch approval.state {
-                case .approved:
-                    // The grant is used up here, once; the session writes its entry before the first byte is forwarded.
-                    do throws(ApprovalError) {
-                        try desk.consume(id, digest: digest, now: Timestamp.wall())
-                        decided(
-                            .granted(
-                                by: approval.approvals.map(\.by), reasons: approval.approvals.compactMap(\.reason)))
-                    } catch {
-                        decided(.failed(error.description))
-                    }
-                case .denied:
-                    if let denial = approval.denial { decided(.denied(by: denial.by, reason: denial.reason)) }
-                case .expired: decided(.expired)
-                case .pending, .withdrawn, .consumed: break
-                }
-            }
+            approval = try desk.request(id: id, request, now: now, observer: observer)
         } catch {
             return decided(.failed(error.description))
         }
         var draft = EntryDraft(.approvalRequested, exchange: exchange.number)
         describe(request, id, in: &draft)
         _ = try? store.appendSystem(draft)
-        opened(id)
+        opened(approval)
     }
 
-    func withdraw(_ id: RecordID) {
+    private func observer(
+        digest: [UInt8], _ reach: Reach?, _ decided: @escaping @Sendable (ApprovalDecision) -> Void
+    ) -> ApprovalDesk.Observer {
+        { [self] approval in
+            switch approval.state {
+            case .approved:
+                // The grant is used up here, once; the session writes its entry before the first byte is forwarded.
+                do throws(ApprovalError) {
+                    let used = try desk.consume(approval.id, digest: digest, now: Timestamp.wall())
+                    extend(used, reach)
+                    decided(.granted(used))
+                } catch {
+                    decided(.failed(error.description))
+                }
+            case .denied:
+                if let denial = approval.denial { decided(.denied(by: denial.by, reason: denial.reason)) }
+            case .expired: decided(.expired)
+            case .withdrawn: decided(.withdrawn)
+            case .pending, .consumed: break
+            }
+        }
+    }
+
+    // MARK: - Scope
+
+    /// What else a grant of a command lets pass, and for how many seconds.
+    private struct Reach: Sendable {
+        var key: StandingGrants.Key
+        var seconds: Int
+    }
+
+    private func reach(of question: ApprovalQuestion, _ fingerprint: String, in session: AdmittedSession) -> Reach? {
+        guard case .same(let seconds, let extent) = question.terms.scope, let standalone = question.standalone,
+            question.subject.isSameForOtherValues
+        else { return nil }
+        let here = extent == .session ? session.context.session.description : nil
+        let parts: [String?] = ["scope", here, fingerprint] + question.rules + ["", question.terms.key]
+        return Reach(
+            key: mac(of: session, parts + question.subject.form, standalone.circumstances), seconds: seconds)
+    }
+
+    private func extend(_ approval: Approval, _ reach: Reach?) {
+        guard let reach else { return }
+        let until = (approval.settled ?? Timestamp.wall()).advanced(bySeconds: Int64(reach.seconds))
+        standing.add(reach.key, approval, until: until)
+    }
+
+    // MARK: - Break-glass
+
+    /// Lets a command pass on its requester's own word, once the alert is durable.
+    private func breakGlass(
+        _ question: ApprovalQuestion, _ exchange: ExchangeID, _ session: AdmittedSession, _ reason: String,
+        _ decided: @escaping @Sendable (ApprovalDecision) -> Void
+    ) {
+        let person = session.identity.principal
+        var draft = EntryDraft(.alertBreakGlass, exchange: exchange.number)
+        draft.principal = person
+        draft.agent = session.context.agent
+        draft.connection = session.connection.name
+        draft.clientAddress = session.context.clientAddress
+        draft.aboutSession = session.context.session
+        draft.rules = question.rules
+        draft.classes = question.subject.classes.map(\.rawValue).sorted()
+        draft.verb = question.subject.verbs.first
+        draft.objects = Array((question.subject.reads + question.subject.writes).map(\.description).prefix(64))
+        draft.content = [ContentItem(.reason, reason)]
+        let (store, alert) = (self.store, draft)
+        Task {
+            do {
+                try await store.appendSystemDurably(alert)
+                decided(.granted(by: [person], reasons: [reason], isBreakGlass: true))
+            } catch {
+                decided(.failed("the alert could not be recorded"))
+            }
+        }
+    }
+
+    // MARK: - Ends
+
+    /// Nobody waits in the session any more. What was left open for its command to come again stays so.
+    func leave(_ id: RecordID) {
+        expire()
+        if desk.approval(id)?.isDeferred == true { return deferCommand(id) }
         guard let approval = try? desk.withdraw(id, now: Timestamp.wall()) else { return }
-        var draft = EntryDraft(.approvalWithdrawn)
-        describe(approval.request, id, in: &draft)
-        _ = try? store.appendSystem(draft)
+        note(.approvalWithdrawn, approval)
+    }
+
+    /// The client is not kept waiting, and is to send its command again.
+    func deferCommand(_ id: RecordID) {
+        _ = try? desk.deferCommand(id)
     }
 
     /// Ends what is overdue; called once a second.
     func expire() {
         let now = Timestamp.wall()
-        desk.expire(now: now)
+        for approval in desk.expire(now: now) { note(.approvalExpired, approval) }
         desk.forget(settledBefore: now.advanced(bySeconds: -86_400))
+        standing.forget(until: now)
+        access.forget(until: now)
+    }
+
+    /// The gateway stops: what is open grants nothing after it.
+    func close() {
+        for approval in desk.list() where approval.state == .pending || approval.state == .approved {
+            guard let ended = try? desk.withdraw(approval.id, now: Timestamp.wall()) else { continue }
+            note(.approvalWithdrawn, ended, why: "shutdown")
+        }
+    }
+
+    /// An end that takes nothing from anybody needs not be durable first.
+    private func note(_ type: EntryType, _ approval: Approval, why: String? = nil) {
+        var draft = EntryDraft(type)
+        describe(approval.request, approval.id, in: &draft)
+        draft.reasonCode = why
+        _ = try? store.appendSystem(draft)
     }
 
     // MARK: - For people
@@ -113,6 +221,21 @@ package final class ApprovalService: Sendable {
         return try desk.deny(id, by: identity, reason: reason, now: Timestamp.wall())
     }
 
+    /// Takes the request back, or a grant that was not used: by who asked, or by an administrator.
+    package func withdraw(_ id: RecordID, by principal: Principal, reason: String?) async throws -> Approval {
+        let now = Timestamp.wall()
+        guard var approval = desk.approval(id) else { throw ApprovalError.unknown }
+        // What it granted is taken back at once, and stays so whatever happens to the entry.
+        let wasStanding = standing.remove(id, now: now) != nil || access.remove(id, now: now)
+        if !wasStanding { try approval.withdraw(now: now) }
+        var draft = EntryDraft(.approvalWithdrawn)
+        describe(approval.request, id, in: &draft)
+        draft.principal = principal
+        if let reason { draft.content = [ContentItem(.reason, reason)] }
+        try await store.appendSystemDurably(draft)
+        return wasStanding ? approval : try desk.withdraw(id, now: Timestamp.wall())
+    }
+
     private func record(_ type: EntryType, _ approval: Approval, by person: Principal, reason: String?) async throws {
         var draft = EntryDraft(type)
         describe(approval.request, approval.id, in: &draft)
@@ -121,7 +244,7 @@ package final class ApprovalService: Sendable {
         try await store.appendSystemDurably(draft)
     }
 
-    private func describe(_ request: Approval.Request, _ id: RecordID, in draft: inout EntryDraft) {
+    func describe(_ request: Approval.Request, _ id: RecordID, in draft: inout EntryDraft) {
         draft.approval = id
         draft.requester = request.requester
         draft.connection = request.connection
@@ -129,20 +252,53 @@ package final class ApprovalService: Sendable {
         draft.rules = request.rules
     }
 
-    /// The keyed digest that an approval binds (P5): identity, connection, database, role and the very bytes.
+    /// The keyed digest that an approval binds (P5): identity, who acts and why, connection, database, role and the very
+    /// bytes; with the session, unless the command is the same wherever it is sent.
     private func digest(of question: ApprovalQuestion, in session: AdmittedSession) -> [UInt8] {
-        var mac = HMAC<SHA256>(key: digestKey)
-        let identity = session.identity
-        for part in [
-            identity.principal.issuer, identity.principal.subject, session.context.agent.agent ?? "",
-            session.context.agent.run ?? "",
-            session.connection.name, session.terms.database, session.terms.targetUser,
-            session.context.session.description,
-        ] {
-            mac.update(data: Array("\(part.utf8.count):".utf8))
-            mac.update(data: Array(part.utf8))
+        if question.mayDefer, let standalone = question.standalone {
+            return mac(of: session, ["again"], standalone.circumstances, standalone.command)
         }
-        mac.update(data: Array(question.bytes.readableBytesView))
+        return mac(of: session, ["here", session.context.session.description], question.bytes)
+    }
+
+    private func mac(of session: AdmittedSession, _ parts: [String?], _ bytes: ByteBuffer...) -> [UInt8] {
+        var mac = HMAC<SHA256>(key: digestKey)
+        let (principal, agent) = (session.identity.principal, session.context.agent)
+        let who = [
+            principal.issuer, principal.subject, agent.agent, agent.run, agent.purpose, agent.onBehalfOf,
+            session.connection.name, session.terms.database, session.terms.targetUser,
+        ]
+        // Each with its length, and an absent part is not an empty one.
+        for part in who + parts {
+            mac.update(data: Array((part.map { "\($0.utf8.count):" } ?? "-").utf8))
+            mac.update(data: Array((part ?? "").utf8))
+        }
+        for part in bytes {
+            mac.update(data: Array("\(part.readableBytes):".utf8))
+            mac.update(data: Array(part.readableBytesView))
+        }
         return Array(mac.finalize())
+    }
+}
+
+extension String {
+    /// Without what is blank at its ends.
+    fileprivate var trimmed: String {
+        String(drop(while: \.isWhitespace).reversed().drop(while: \.isWhitespace).reversed())
+    }
+}
+
+extension HoldTerms {
+    /// As one text, for what must be asked on the same terms.
+    fileprivate var key: String {
+        (["\(count)", "\(within)", "\(scope)"] + groups.sorted().map { "\($0.utf8.count):\($0)" })
+            .joined(separator: "/")
+    }
+}
+
+extension ApprovalDecision {
+    fileprivate static func granted(_ approval: Approval) -> ApprovalDecision {
+        .granted(
+            by: approval.approvals.map(\.by), reasons: approval.approvals.compactMap(\.reason), approval: approval.id)
     }
 }

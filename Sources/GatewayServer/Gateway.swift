@@ -102,7 +102,7 @@ package final class Gateway: Sendable {
         policies = PolicyReloader(configuration, book: book, store: store, sessions: sessions, logger: logger)
         let signIn = SignInService(
             book: book, verifier: verifier, tickets: tickets, locks: locks.registry, sessions: sessions, store: store,
-            maximumSessions: configuration.maximumSessions)
+            approvals: approvals, maximumSessions: configuration.maximumSessions)
         services = GatewayServices(
             store: store, analyzer: analyzer, signIn: signIn, sessions: sessions, approvals: approvals,
             catalogues: catalogues,
@@ -260,6 +260,7 @@ package final class Gateway: Sendable {
         sessions.endAll(.shutdown, SessionRegistry.shutdown)
         await sessions.waitUntilEmpty(seconds: 6)
         catalogues.closeAll()
+        approvals.close()
         let last = try? await store.appendSystemDurably(EntryDraft(.gatewayStopped))
         // Before the store: its lock is what keeps another gateway away from cursors and files.
         await sinks?.stop(after: last)

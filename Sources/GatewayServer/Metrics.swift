@@ -22,6 +22,7 @@ package final class Metrics: Sendable {
     package let blocked = Counter()
     package let held = Counter()
     package let granted = Counter()
+    package let brokenGlass = Counter()
     package let faults = Counter()
     package let retentionErased = Counter()
 
@@ -31,9 +32,11 @@ package final class Metrics: Sendable {
         switch draft.type {
         case .sessionOpen: sessions.add()
         case .commandAllowed: allowed.add()
-        case .commandBlocked, .commandDenied, .commandExpired: blocked.add()
+        case .commandBlocked, .commandDenied, .commandExpired, .commandDeferred: blocked.add()
         case .commandHeld: held.add()
-        case .commandGranted: granted.add()
+        case .commandGranted:
+            granted.add()
+            if draft.details["break_glass"] != nil { brokenGlass.add() }
         default: break
         }
     }
@@ -46,9 +49,10 @@ package final class Metrics: Sendable {
             ("sallyport_signins_refused_total", "Sign-ins refused.", signInsRefused.count),
             ("sallyport_exchanges_total", "Exchanges settled.", exchanges.count),
             ("sallyport_commands_allowed_total", "Commands allowed.", allowed.count),
-            ("sallyport_commands_blocked_total", "Commands refused, denied or expired.", blocked.count),
+            ("sallyport_commands_blocked_total", "Commands refused, denied, deferred or expired.", blocked.count),
             ("sallyport_commands_held_total", "Commands held for approval.", held.count),
             ("sallyport_commands_granted_total", "Held commands granted.", granted.count),
+            ("sallyport_break_glass_total", "Held commands that passed by break-glass.", brokenGlass.count),
             ("sallyport_session_faults_total", "Sessions ended by an impossible input.", faults.count),
             (
                 "sallyport_retention_erased_total", "Sessions whose content retention erased.",

@@ -57,6 +57,8 @@ package struct PostgresDialect: Dialect {
     var hasTemporaries = false
     /// The search path may let others stand before the server's own functions.
     var builtInsAreHidden = false
+    /// Something that the session did may change what a text means in it: its search path, temporary relations.
+    var leansOnSession = false
     /// What is known of columns was learned at this version of the schema, or later.
     var schemaSeen: UInt64 = 0
     /// Counts how often it was forgotten.

@@ -47,6 +47,19 @@ package struct Command {
     }
 }
 
+/// A command apart from its session: equal for the same one in any session, and for no other.
+package struct StandaloneCommand: Equatable {
+    /// What its session began with that its meaning may hang on.
+    package var circumstances: ByteBuffer
+    /// Texts, types, formats and values.
+    package var command: ByteBuffer
+
+    package init(circumstances: ByteBuffer = ByteBuffer(), command: ByteBuffer) {
+        self.circumstances = circumstances
+        self.command = command
+    }
+}
+
 /// What rules judge and what the entry holds.
 package struct Assessment {
     /// What the guards see.
@@ -59,6 +72,8 @@ package struct Assessment {
     package var content: [ContentItem]
     /// Texts that names in the command stand for, masked as they were recorded: for who is asked to approve it.
     package var prepared: [[UInt8]] = []
+    /// Why the client says that this may not wait, in the command's own text; a claim, no right.
+    package var breakGlass: String?
     /// A refusal that needs no rule: the dialect itself cannot let it pass.
     package var refusal: Refusal?
     /// Decided already: the command continues one that was (its verdict stands).

@@ -56,6 +56,10 @@ package protocol Dialect: SendableMetatype {
     /// Called once per command and in order, right before the verdict.
     mutating func assess(_ command: Command, analysis: SQLAnalysis?) -> Assessment
 
+    /// What a command that was assessed is wherever and whenever it is sent: its texts, types and values, without names
+    /// that stand for something in this session only. Nil when it cannot be told apart from the session.
+    func standalone(_ command: Command) -> StandaloneCommand?
+
     /// The item goes to the target now. Returns its bytes, or nil when the protocol drops it here (what follows a
     /// refusal).
     mutating func submit(_ item: Submission) -> ByteBuffer?
@@ -81,6 +85,10 @@ package protocol Dialect: SendableMetatype {
 
     /// Last words to the target.
     mutating func farewell() -> ByteBuffer
+}
+
+extension Dialect {
+    package func standalone(_ command: Command) -> StandaloneCommand? { nil }
 }
 
 /// What the bytes of a client mean.

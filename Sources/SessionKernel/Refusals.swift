@@ -22,14 +22,28 @@ enum Refusals {
             hint: "Send it again to ask once more, while someone of \(quoted(verdict.hold?.groups ?? [])) is there.")
     }
 
+    /// The client is not kept waiting any longer; the approval stays open.
+    static func deferred(_ approval: RecordID, _ verdict: Verdict) -> Refusal {
+        Refusal(
+            message: "This command waits for approval \(approval).",
+            detail: "Nobody decided within \(verdict.hold?.wait ?? 0) seconds, and the request stays open.",
+            hint: "Send exactly the same command again: once someone of \(quoted(verdict.hold?.groups ?? [])) "
+                + "has run `sallyport approve \(approval)`, it passes, once. Give it up with: sallyport withdraw \(approval)"
+        )
+    }
+
+    static let withdrawn = Refusal(
+        message: "The request to run this command was withdrawn.", hint: "Send the command again to ask once more.")
+
     static func deskFailed(_ why: String) -> Refusal {
         Refusal(code: "58000", message: "The approval could not be asked for: \(why)")
     }
 
-    static func holdNotice(_ approval: RecordID, _ verdict: Verdict) -> HoldNotice {
-        HoldNotice(
+    static func holdNotice(_ approval: RecordID, until: Timestamp?, _ verdict: Verdict) -> HoldNotice {
+        let deadline = until.map { ", which can be given until \($0)" } ?? ""
+        return HoldNotice(
             approvalID: approval,
-            message: (verdict.message.map { $0 + " " } ?? "") + "Waiting for approval \(approval).",
+            message: (verdict.message.map { $0 + " " } ?? "") + "Waiting for approval \(approval)\(deadline).",
             hint: "Someone of \(quoted(verdict.hold?.groups ?? [])) can run: sallyport approve \(approval)")
     }
 

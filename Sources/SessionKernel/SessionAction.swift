@@ -29,6 +29,8 @@ package enum SessionAction {
     /// Open an approval; answer with `approvalOpened`, then once with `approvalDecided`.
     indirect case requestApproval(ExchangeID, ApprovalQuestion)
     case withdrawApproval(ExchangeID)
+    /// Nobody waits for the approval any more, and it stays open for the same command sent again.
+    case deferApproval(ExchangeID)
     /// Ask the target's catalogue; answer with `lookedUp`.
     indirect case lookUp(LookupRequest)
 
@@ -64,7 +66,7 @@ package enum SessionTimer: Hashable, Sendable {
     case signIn
     /// The verdict must have come.
     case verdict
-    /// The approval must have been decided.
+    /// The approval must have been decided, or the client's patience is over.
     case approval
     /// The next notice to a waiting client.
     case notice
@@ -81,6 +83,12 @@ package struct ApprovalQuestion {
     package var message: String?
     /// The bytes that would be forwarded (P5): only a keyed digest of them leaves the session.
     package var bytes: ByteBuffer
+    /// What the command is wherever it is sent, where the terms ask for that; nil when it means something in its place only.
+    package var standalone: StandaloneCommand?
+    /// When the client's patience ends the approval stays open for the same command sent again.
+    package var mayDefer: Bool
+    /// Why it may not wait, as the client says; nil when it does not.
+    package var breakGlass: String?
     /// The masked text as recorded.
     package var text: [UInt8]
     /// As recorded: masked, a JSON array; empty when there are none.
@@ -92,9 +100,11 @@ package struct ApprovalQuestion {
 
 /// How an approval ended.
 package enum ApprovalDecision: Sendable {
-    case granted(by: [Principal], reasons: [String] = [])
+    case granted(by: [Principal], reasons: [String] = [], approval: RecordID? = nil, isBreakGlass: Bool = false)
     case denied(by: Principal, reason: String?)
     case expired
+    /// Who asked took it back.
+    case withdrawn
     /// The desk failed: as good as a refusal.
     case failed(String)
 }

@@ -39,8 +39,11 @@ package struct SessionMachine {
 
     private enum Approval {
         case unasked
-        case asked
-        case open(RecordID)
+        /// `mayDefer`: when the client's patience ends the approval stays open for the same command sent again.
+        case asked(mayDefer: Bool)
+        case open(RecordID, until: Timestamp?, mayDefer: Bool)
+
+        var id: RecordID? { if case .open(let id, _, _) = self { id } else { nil } }
     }
 
     private enum Decided {
@@ -80,6 +83,8 @@ package struct SessionMachine {
     private struct Exchange {
         var receivedAt: UInt64
         var forwardedAt: UInt64 = 0
+        /// Its answer may not come before that of the command which waits behind it.
+        var isPreparing = false
         var bytesIn = 0
         var bytesOut = 0
         var rows = 0
@@ -316,7 +321,10 @@ package struct SessionMachine {
         return finish()
     }
 
-    package mutating func approvalOpened(_ id: ExchangeID, _ approval: RecordID) -> [SessionAction] {
+    /// - Parameter until: when its time is over, for the client.
+    package mutating func approvalOpened(
+        _ id: ExchangeID, _ approval: RecordID, until: Timestamp? = nil
+    ) -> [SessionAction] {
         guard phase == .open, case .held(let assessment, let verdict, let record, let state) = head,
             headCommand(id) != nil
         else {
@@ -324,8 +332,8 @@ package struct SessionMachine {
             actions.append(.withdrawApproval(id))
             return finish()
         }
-        guard case .asked = state else { return finish() }
-        head = .held(assessment, verdict, record: record, .open(approval))
+        guard case .asked(let mayDefer) = state else { return finish() }
+        head = .held(assessment, verdict, record: record, .open(approval, until: until, mayDefer: mayDefer))
         notifyHeldClient()
         return finish()
     }
@@ -337,19 +345,29 @@ package struct SessionMachine {
         if case .unasked = approval { return finish() }
         stopHolding()
         switch decision {
-        case .granted(let approvers, let reasons):
+        case .granted(let approvers, let reasons, let granted, let isBreakGlass):
             var draft = entry(.commandGranted, command, assessment, verdict)
+            draft.approval = granted ?? approval.id
+            if isBreakGlass { draft.details["break_glass"] = "true" }
             draft.approver = approvers.first
             draft.content += reasons.map { ContentItem(.reason, $0) }
             draft.details["approvers"] = String(approvers.count)
             allow(command, receivedAt, gate: record(draft))
         case .denied(let approver, let reason):
             var draft = entry(.commandDenied, command, assessment, verdict)
+            draft.approval = approval.id
             draft.approver = approver
             if let reason { draft.content.append(ContentItem(.reason, reason)) }
             refuse(command, Refusals.denied(by: approver.name ?? approver.subject, reason: reason), draft)
         case .expired:
-            refuse(command, Refusals.expired(verdict), entry(.commandExpired, command, assessment, verdict))
+            var draft = entry(.commandExpired, command, assessment, verdict)
+            draft.approval = approval.id
+            refuse(command, Refusals.expired(verdict), draft)
+        case .withdrawn:
+            var draft = entry(.commandDenied, command, assessment, verdict)
+            draft.approval = approval.id
+            draft.reasonCode = "withdrawn"
+            refuse(command, Refusals.withdrawn, draft)
         case .failed(let why):
             refuse(command, Refusals.deskFailed(why), entry(.commandDenied, command, assessment, verdict))
         }
@@ -386,7 +404,9 @@ package struct SessionMachine {
     /// The client cancels, over whatever way its protocol has. Hits at most the command that is running or waiting now.
     package mutating func cancelRequested() -> [SessionAction] {
         guard phase == .open else { return finish() }
-        if !open.isEmpty {
+        // What only prepares may wait for its answer until the client's last word behind a held command: that is what is
+        // cancelled then.
+        if open.all.contains(where: { !$0.1.isPreparing }) {
             cancelTarget()
         } else if let index = decided.firstIndex(where: \.isOfCommand) {
             // Anything but a command is a refusal on its way: that ends what the client waits for, and what follows is
@@ -397,6 +417,8 @@ package struct SessionMachine {
         } else if case .command(let command, _) = incoming.first, let number = cancelHead() {
             popHead()
             enqueue(.refusal(command, Refusals.cancelled, gate: number))
+        } else if !open.isEmpty {
+            cancelTarget()
         }
         return finish()
     }
@@ -510,9 +532,13 @@ package struct SessionMachine {
             }
         case .approval:
             if case .command(let command, _) = incoming.first, case .held(_, _, _, let state) = head {
-                if case .unasked = state { break }
-                actions.append(.withdrawApproval(command.id))
-                return approvalDecided(command.id, .expired)
+                switch state {
+                case .unasked: break
+                case .open(let approval, _, mayDefer: true): deferHead(command, approval)
+                case .asked, .open:
+                    actions.append(.withdrawApproval(command.id))
+                    return approvalDecided(command.id, .expired)
+                }
             }
         case .notice:
             notifyHeldClient()
@@ -705,17 +731,34 @@ package struct SessionMachine {
     ) {
         guard !clientSaidGoodbye else { return abandonHeld() }
         let terms = verdict.hold ?? HoldTerms(groups: [])
-        head = .held(assessment, verdict, record: record, .asked)
+        // What is decided and not sent yet may still change what a name means. What is durable goes first.
+        forward()
+        guard phase == .open, case .held = head else { return }
+        let isWanted = (terms.wait != nil || terms.scope != .once) && decided.isEmpty
+        let standalone = isWanted ? dialect.standalone(command) : nil
+        let patience = standalone == nil ? nil : terms.wait.flatMap { $0 < terms.within ? $0 : nil }
+        head = .held(assessment, verdict, record: record, .asked(mayDefer: patience != nil))
         actions.append(
             .requestApproval(
                 command.id,
                 ApprovalQuestion(
                     terms: terms, rules: verdict.rules, message: verdict.message, bytes: command.bytes,
+                    standalone: standalone, mayDefer: patience != nil, breakGlass: assessment.breakGlass,
                     text: assessment.content.first { $0.kind == .text }?.bytes ?? [],
                     parameters: assessment.content.first { $0.kind == .parameters }?.bytes ?? [],
                     prepared: assessment.prepared, subject: assessment.subject)))
-        actions.append(.startTimer(.approval, seconds: terms.within))
+        actions.append(.startTimer(.approval, seconds: patience ?? terms.within))
         actions.append(.startTimer(.notice, seconds: Self.noticeSeconds))
+    }
+
+    /// The client's patience is over: the command is refused here, and its approval waits for it to come again.
+    private mutating func deferHead(_ command: Command, _ approval: RecordID) {
+        guard case .held(let assessment, let verdict, _, _) = head else { return }
+        stopHolding()
+        actions.append(.deferApproval(command.id))
+        var draft = entry(.commandDeferred, command, assessment, verdict)
+        draft.approval = approval
+        refuse(command, Refusals.deferred(approval, verdict), draft)
     }
 
     /// The client said goodbye to a held command: it and what follows never run; what runs already may end.
@@ -726,8 +769,9 @@ package struct SessionMachine {
     }
 
     private mutating func notifyHeldClient() {
-        guard phase == .open, case .held(_, let verdict, _, .open(let approval)) = head else { return }
-        if dialect.isAtBoundary, let notice = dialect.holdNotice(Refusals.holdNotice(approval, verdict)) {
+        guard phase == .open, case .held(_, let verdict, _, .open(let approval, let until, _)) = head else { return }
+        let words = Refusals.holdNotice(approval, until: until, verdict)
+        if dialect.isAtBoundary, let notice = dialect.holdNotice(words) {
             toClient.append(notice, gate: 0)
         }
         actions.append(.startTimer(.notice, seconds: Self.noticeSeconds))
@@ -762,6 +806,7 @@ package struct SessionMachine {
                     continue
                 }
                 open[command.id] = Exchange(receivedAt: receivedAt, forwardedAt: now, bytesIn: bytes.readableBytes)
+                open[command.id]?.isPreparing = command.weight == .preparing
                 if sessionLimits.seconds > 0, open.count == 1 {
                     actions.append(.startTimer(.exchange, seconds: sessionLimits.seconds))
                 }
@@ -939,7 +984,7 @@ package struct SessionMachine {
         draft.would = verdict.would
         draft.policy = verdict.policy
         switch type {
-        case .commandGranted, .commandDenied, .commandExpired: break
+        case .commandGranted, .commandDenied, .commandExpired, .commandDeferred: break
         default: draft.content = assessment.content
         }
         return draft

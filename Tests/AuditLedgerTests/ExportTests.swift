@@ -117,6 +117,8 @@ struct ExportTests {
             },
             Case(type: .commandDenied, number: 2004, activity: 1, disposition: 25, status: 1),
             Case(type: .commandExpired, number: 2004, activity: 1, disposition: 2, status: 1),
+            Case(type: .commandDeferred, number: 2004, activity: 1, disposition: 2, status: 1),
+            Case(type: .alertBreakGlass, number: 2004, activity: 1, disposition: 8, status: 1),
             Case(type: .recordViewed, number: 0, activity: 99, disposition: nil, status: 1),
             Case(type: .admin("new_log"), number: 0, activity: 99, disposition: nil, status: 1),
         ]
@@ -128,7 +130,8 @@ struct ExportTests {
             #expect(event["disposition_id"] as? Int == one.disposition, "\(one.type)")
             #expect(event["status_id"] as? Int == one.status, "\(one.type)")
             #expect(event["time"] as? Int == 1_790_000_000_123)
-            #expect(event["is_alert"] as? Bool ?? false == (one.disposition.map { [2, 25, 26].contains($0) } ?? false))
+            let isAlert = [2, 25, 26].contains(one.disposition ?? 0) || one.type == .alertBreakGlass
+            #expect(event["is_alert"] as? Bool ?? false == isAlert)
         }
     }
 

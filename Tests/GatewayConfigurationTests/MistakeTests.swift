@@ -325,6 +325,18 @@ private let mistakes: [Mistake] = [
         "    guard: [{name: g, when: {statement: [ddl]}, then: hold, approve: {groups: [a], within: 5}}]\n", 10,
         "connections[0].guard[0].approve.within", "duration"),
     Mistake(
+        "    guard: [{name: g, when: {statement: [ddl]}, then: hold, approve: {groups: [a], wait: 15m}}]\n", 10,
+        "connections[0].guard[0].approve.wait", "change nothing"),
+    Mistake(
+        "    guard: [{name: g, when: {statement: [ddl]}, then: hold, approve: {groups: [a], scope: always}}]\n", 10,
+        "connections[0].guard[0].approve.scope", "no such scope"),
+    Mistake(
+        "    guard: [{name: g, when: {statement: [ddl]}, then: hold, approve: {groups: [a], scope: {same: table, for: 1m}}}]\n",
+        10, "connections[0].guard[0].approve.scope.same", "only a statement"),
+    Mistake(
+        "    guard: [{name: g, when: {statement: [ddl]}, then: hold, approve: {groups: [a], scope: {same: statement}}}]\n",
+        10, "connections[0].guard[0].approve.scope", "`for` is missing"),
+    Mistake(
         "    guard: [{name: g, when: {statement: [ddl]}, then: block, approve: {groups: [a]}}]\n", 10,
         "connections[0].guard[0].approve", "only a hold"),
     Mistake(

@@ -1,4 +1,7 @@
+import java.io.BufferedReader;
+import java.io.InputStreamReader;
 import java.io.StringWriter;
+import java.nio.charset.StandardCharsets;
 import java.sql.*;
 import java.util.Arrays;
 import java.util.Properties;
@@ -15,6 +18,7 @@ public final class JdbcClient {
             switch (arguments[2]) {
                 case "matrix" -> matrix(connection);
                 case "blocked" -> blocked(connection);
+                case "commands" -> commands(connection);
                 default -> throw new IllegalArgumentException(arguments[2]);
             }
         }
@@ -111,6 +115,33 @@ public final class JdbcClient {
         connection.rollback();
         connection.setAutoCommit(true);
         alive(connection);
+    }
+
+    /** Runs what standard input says: `run TAB text TAB values…`, one at a time in a thread of its own, or `cancel`. */
+    static void commands(Connection connection) throws Exception {
+        BufferedReader lines = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
+        PreparedStatement[] running = new PreparedStatement[1];
+        for (String line = lines.readLine(); line != null; line = lines.readLine()) {
+            if (line.equals("cancel")) {
+                running[0].cancel();
+                continue;
+            }
+            String[] words = line.split("\t", -1);
+            PreparedStatement statement = connection.prepareStatement(words[1]);
+            for (int n = 2; n < words.length; n++) {
+                statement.setString(n - 1, words[n]);
+            }
+            running[0] = statement;
+            new Thread(() -> {
+                try (statement) {
+                    statement.execute();
+                    System.out.println("DONE 00000");
+                } catch (SQLException error) {
+                    System.out.println("DONE " + error.getSQLState() + " " + error.getMessage().replace('\n', ' '));
+                }
+                System.out.flush();
+            }).start();
+        }
     }
 
     static void alive(Connection connection) throws Exception {

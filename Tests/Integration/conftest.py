@@ -111,8 +111,8 @@ def server(request, shop15, shop18):
 
 
 @pytest.fixture(scope="session")
-def java(scratch):
-    """Runs a program of JdbcClient.java against an endpoint."""
+def java_command(scratch):
+    """The command that runs a program of JdbcClient.java against an endpoint."""
     jar = pathlib.Path("/usr/share/java/postgresql.jar")
     if not jar.exists():
         raise harness.Failure(f"{jar} is missing: run script/install")
@@ -120,8 +120,21 @@ def java(scratch):
     source = pathlib.Path(__file__).parent / "JdbcClient.java"
     harness.run("javac", "-cp", jar, "-d", classes, source, timeout=200).check()
 
+    return lambda at, program: ["java", "-XX:+UseSerialGC", "-Xshare:auto", "-cp", f"{classes}:{jar}", "JdbcClient",
+                                at.jdbc, at.user, program]
+
+
+@pytest.fixture(scope="session")
+def java(java_command):
+    """Runs a program of JdbcClient.java against an endpoint."""
     def start(at, program, marker="", timeout=120):
-        return harness.run("java", "-XX:+UseSerialGC", "-Xshare:auto", "-cp", f"{classes}:{jar}", "JdbcClient", at.jdbc,
-                           at.user, program, env={"JDBC_PASSWORD": at.password, "MARKER": marker}, timeout=timeout)
+        return harness.run(*java_command(at, program), env={"JDBC_PASSWORD": at.password, "MARKER": marker},
+                           timeout=timeout)
 
     return start
+
+
+@pytest.fixture(scope="session")
+def java_process(java_command):
+    """JDBC as a process that takes commands from the test."""
+    return lambda at: at.process(*java_command(at, "commands"), env={"JDBC_PASSWORD": at.password})

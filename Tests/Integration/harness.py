@@ -244,6 +244,13 @@ class Endpoint:
             [self.bin / "psql", "-X", *arguments], start_new_session=True,
             env={**os.environ, **self.env, **self.libraries, "PSQLRC": "/dev/null", "PAGER": "", **(env or {})}, **streams)
 
+    def process(self, *arguments, env=None):
+        """A program that talks to this endpoint and with the test, in lines of text."""
+        return subprocess.Popen(
+            [str(a) for a in arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+            text=True, start_new_session=True,
+            env={**os.environ, "LC_ALL": "C.UTF-8", **self.env, **self.libraries, "PSQLRC": "/dev/null", **(env or {})})
+
     def __repr__(self):
         return f"<{self.name} {self.via} {self.port}>"
 

@@ -31,6 +31,8 @@ struct Bench {
     private(set) var toClient = ByteBuffer()
     private(set) var toTarget = ByteBuffer()
     private(set) var assessments: [Assessment] = []
+    /// What the last command is wherever it is sent.
+    private(set) var standalone: StandaloneCommand?
     private(set) var outcomes: [UInt64: Outcome] = [:]
     private(set) var open: Set<UInt64> = []
     private(set) var lookups: [LookupRequest] = []
@@ -93,6 +95,7 @@ struct Bench {
             if let text = command.text { analysis = await Analyses.of(text) }
             let assessment = dialect.assess(command, analysis: analysis)
             assessments.append(assessment)
+            standalone = dialect.standalone(command)
             var refusal = assessment.refusal
             if !assessment.isDecided,
                 String(decoding: assessment.subject.text, as: UTF8.self).contains(blockedWord)

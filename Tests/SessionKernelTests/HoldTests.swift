@@ -149,6 +149,96 @@ import Testing
         #expect(harness.violations == [])
     }
 
+    private func waiting(_ text: String = "C wic r1 q\n") -> Harness {
+        var harness = Harness.open()
+        harness.client(text)
+        harness.durable()
+        harness.approvalOpened(ExchangeID(1))
+        return harness
+    }
+
+    @Test func whenTheClientsPatienceEndsTheApprovalStaysOpen() throws {
+        var harness = waiting()
+        #expect(harness.timers[.approval] == 5)
+        #expect(harness.questions[ExchangeID(1)]?.standalone != nil)
+        harness.fire(.approval)
+        #expect(harness.desk[ExchangeID(1)] == .deferred)
+        #expect(harness.timers.isEmpty)
+        harness.settle()
+        #expect(harness.takeClientText().hasSuffix("R q 42501\n"))
+        #expect(harness.entries(1) == ["held", "deferred"])
+        let deferred = try #require(harness.ledger.entries.map(\.draft).last { $0.type == .commandDeferred })
+        #expect(deferred.approval == RecordID(high: 7, low: 1))
+        #expect(deferred.content.isEmpty)
+        // What is decided from now on is not for this command.
+        harness.approvalDecided(ExchangeID(1), .granted(by: [.approver]))
+        harness.clientLeaves()
+        #expect(harness.targetLines.isEmpty)
+        #expect(harness.violations == [])
+    }
+
+    @Test func aGrantWithinTheClientsPatienceIsRecordedWithItsApproval() throws {
+        var harness = waiting()
+        harness.approvalDecided(ExchangeID(1), .granted(by: [.approver]))
+        harness.settle()
+        #expect(harness.targetLines == ["C wic r1 q"])
+        let granted = try #require(harness.ledger.entries.map(\.draft).last { $0.type == .commandGranted })
+        #expect(granted.approval == RecordID(high: 7, low: 1))
+    }
+
+    @Test func aGrantThatWasThereBeforeNeedsNoWaiting() throws {
+        var harness = Harness.open()
+        harness.client("C wic r1 q\n")
+        harness.durable()
+        let earlier = RecordID(high: 9, low: 9)
+        harness.approvalDecided(ExchangeID(1), .granted(by: [.approver], approval: earlier))
+        harness.settle()
+        #expect(harness.targetLines == ["C wic r1 q"])
+        let granted = try #require(harness.ledger.entries.map(\.draft).last { $0.type == .commandGranted })
+        #expect(granted.approval == earlier)
+        #expect(harness.violations == [])
+    }
+
+    @Test func whatLeansOnItsSessionWaitsToTheEnd() {
+        var harness = waiting("C wic here q\n")
+        #expect(harness.timers[.approval] == 60)
+        #expect(harness.questions[ExchangeID(1)]?.standalone == nil)
+        harness.fire(.approval)
+        harness.settle()
+        #expect(harness.entries(1) == ["held", "expired"])
+    }
+
+    /// A statement is prepared, then run: the first is on its way when the second is asked about.
+    @Test func whatCameBeforeGoesFirst() {
+        var harness = Harness.open()
+        harness.client("C aic r0 p\nC wic r1 q\n")
+        harness.durable()
+        #expect(harness.questions[ExchangeID(2)]?.mayDefer == true)
+        #expect(harness.targetLines == ["C aic r0 p"])
+        #expect(harness.violations == [])
+    }
+
+    @Test func patienceThatEndsBeforeTheApprovalIsToldExpiresIt() {
+        var harness = Harness.open()
+        harness.client("C wic r1 q\n")
+        harness.durable()
+        harness.fire(.approval)
+        harness.settle()
+        #expect(harness.desk[ExchangeID(1)] == .withdrawn)
+        #expect(harness.entries(1) == ["held", "expired"])
+        #expect(harness.violations == [])
+    }
+
+    @Test func whoAskedTakesItBack() throws {
+        var harness = held()
+        harness.approvalDecided(ExchangeID(1), .withdrawn)
+        harness.settle()
+        #expect(harness.entries(1) == ["held", "denied"])
+        let denied = try #require(harness.ledger.entries.map(\.draft).last { $0.type == .commandDenied })
+        #expect(denied.reasonCode == "withdrawn" && denied.approver == nil)
+        #expect(harness.targetLines.isEmpty)
+    }
+
     @Test func aHeldClientIsNotReadPastThePipelineCap() {
         var limits = SessionLimits()
         limits.pipelineBytes = 64

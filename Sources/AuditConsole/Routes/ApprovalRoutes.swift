@@ -1,6 +1,8 @@
 import AccessPolicy
+import GatewayConfiguration
 import GatewayCore
 import Hummingbird
+import Identity
 
 /// Requests for approval: seen by who may decide and who asked, decided by people only.
 struct ApprovalRoutes {
@@ -36,6 +38,56 @@ struct ApprovalRoutes {
                 throw Problem(.notFound, "not_found", "There is no such approval, or it is not for you.")
             }
             return ConsoleJSON.response(ApprovalView(approval))
+        }
+    }
+
+    /// Who asked takes the request back; so may an administrator.
+    func addWithdrawal(to group: RouterGroup<ConsoleContext>) {
+        let services = self.services
+        group.post("approvals/{id}/withdraw") { request, context in
+            let caller = try context.requireCaller()
+            let members = try await request.members()
+            try members.allowOnly(["reason"])
+            let reason = try members.text("reason")
+            let id = try context.recordID()
+            guard let approval = services.approvals().first(where: { $0.id == id }), Self.mayView(caller, approval)
+            else { throw Problem(.notFound, "not_found", "There is no such approval, or it is not for you.") }
+            guard approval.request.requester == caller.principal || caller.isAdmin else {
+                throw Problem.forbidden("Only who asked takes a request back; you can deny it.")
+            }
+            return try await Self.decide { try await services.withdraw(id, caller.principal, reason) }
+        }
+    }
+
+    /// Access to a connection for a time.
+    func addAccessRequests(to group: RouterGroup<ConsoleContext>) {
+        let services = self.services
+        group.post("access-requests") { request, context in
+            let caller = try context.requireCaller()
+            let members = try await request.members()
+            try members.allowOnly(["connection", "seconds", "reason"])
+            let name = try members.requiredText("connection")
+            let reason = try members.text("reason")
+            let seconds = members["seconds"].map { $0.number.flatMap(Int.init(exactly:)) } ?? nil
+            guard members["seconds"] == nil || seconds.map({ $0 > 0 }) ?? false else {
+                throw Problem.badRequest("seconds must be a whole number of at least 1.")
+            }
+            // A name that is not there looks like one that is not for them.
+            guard let connection = services.connections.first(where: { $0.name == name }),
+                let rule = connection.accessRequest, rule.who.allows(caller.principal)
+            else {
+                throw Problem(.notFound, "not_found", "There is no such connection that you may ask for.")
+            }
+            guard services.locks.match(caller.principal, agent: caller.identity.agent, connection: name) == nil else {
+                throw Problem.forbidden("Access is locked.")
+            }
+            do {
+                let approval = try await services.requestAccess(
+                    connection, seconds, caller.identity, reason, context.address)
+                return ConsoleJSON.response(ApprovalView(approval), status: .created)
+            } catch let error as ApprovalError {
+                throw Problem(Self.status(of: error), Self.code(of: error), error.description)
+            }
         }
     }
 

@@ -15,10 +15,13 @@ package struct ApprovalView: Codable, Sendable, Hashable {
     package var state: String
     package var requester: PrincipalView
     package var agent: AgentView?
-    package var session: String
+    /// Absent for access to a connection.
+    package var session: String?
     package var connection: String
     package var database: String
     package var text: String
+    /// For how many seconds access to the connection is asked; absent for a command.
+    package var accessSeconds: Int?
     /// The values of `$1`... in the text; absent when it has none.
     package var parameters: [String?]?
     /// The texts of prepared statements and cursors that the command runs by name; absent when it names none.
@@ -29,6 +32,10 @@ package struct ApprovalView: Codable, Sendable, Hashable {
     package var count: Int
     package var created: String
     package var expires: String
+    /// Its command was refused meanwhile and passes when it is sent again; absent while the client waits.
+    package var isDeferred: Bool?
+    /// Until when an unused grant may be used; absent when there is none.
+    package var usableUntil: String?
     package var approvals: [Decision]
     package var denial: Decision?
 
@@ -37,7 +44,8 @@ package struct ApprovalView: Codable, Sendable, Hashable {
         state = approval.state.rawValue
         requester = PrincipalView(approval.request.requester)
         agent = AgentView(approval.request.agent)
-        session = approval.request.session.description
+        session = approval.request.session?.description
+        accessSeconds = approval.request.access
         connection = approval.request.connection
         database = approval.request.database
         text = approval.request.text
@@ -50,6 +58,8 @@ package struct ApprovalView: Codable, Sendable, Hashable {
         count = approval.request.terms.count
         created = approval.created.description
         expires = approval.expires.description
+        isDeferred = approval.isDeferred ? true : nil
+        usableUntil = approval.state == .approved ? approval.usableUntil.description : nil
         approvals = approval.approvals.map(Decision.init)
         denial = approval.denial.map(Decision.init)
     }

@@ -50,7 +50,7 @@ struct OCSFEvent {
         event.add("class_uid", kind.eventClass.rawValue)
         event.add("type_uid", kind.eventClass.rawValue * 100 + kind.activity)
         event.add("time", (leaf.time?.microseconds ?? 0) / 1000)
-        event.add("severity_id", Int64(control?.action == 2 ? 3 : 1))
+        event.add("severity_id", Int64(type == .alertBreakGlass ? 4 : control?.action == 2 ? 3 : 1))
         event.add("message", type.rawValue)
         event.add("status_id", status)
         event.add("status_detail", leaf["reason"]?.string)
@@ -58,7 +58,7 @@ struct OCSFEvent {
         event.add("duration", leaf["counts"]?["duration_us"]?.integer.map { $0 / 1000 })
         event.add("action_id", control?.action)
         event.add("disposition_id", control?.disposition)
-        event.add("is_alert", control.map { $0.action == 2 })
+        event.add("is_alert", control.map { $0.action == 2 || type == .alertBreakGlass })
         if control != nil { event.add("policy", policy) }
         event.add("metadata", metadata)
         if hasActor { event.add("actor", actor) }
@@ -91,7 +91,8 @@ struct OCSFEvent {
         case .sessionOpen, .signinRefused: return Kind(eventClass: .authentication, activity: 1)
         case .sessionClose where leaf["kind"]?.string != "gateway":
             return Kind(eventClass: .authentication, activity: 2)
-        case .commandBlocked, .commandDenied, .commandExpired: return Kind(eventClass: .detectionFinding, activity: 1)
+        case .commandBlocked, .commandDenied, .commandExpired, .commandDeferred, .alertBreakGlass:
+            return Kind(eventClass: .detectionFinding, activity: 1)
         case .commandAllowed, .commandHeld, .commandGranted, .commandOutcome, .commandSubstituted:
             guard isDatabase else { break }
             return datastoreActivity
@@ -115,9 +116,9 @@ struct OCSFEvent {
     private var control: Control? {
         switch type {
         case .commandAllowed: Control(action: 1, disposition: 1)
-        case .commandGranted: Control(action: 1, disposition: 8)
+        case .commandGranted, .alertBreakGlass: Control(action: 1, disposition: 8)
         case .commandHeld: Control(action: 0, disposition: 14)
-        case .commandBlocked, .commandExpired: Control(action: 2, disposition: 2)
+        case .commandBlocked, .commandExpired, .commandDeferred: Control(action: 2, disposition: 2)
         case .commandDenied: Control(action: 2, disposition: 25)
         case .signinRefused: Control(action: 2, disposition: 26)
         default: nil
@@ -219,7 +220,8 @@ struct OCSFEvent {
     private var finding: ExportObject {
         .with {
             $0.add("uid", leaf.id?.description ?? "")
-            $0.add("title", "Command refused: " + (leaf["reason"]?.string ?? leaf["verb"]?.string ?? type.rawValue))
+            let what = type == .alertBreakGlass ? "Hold passed by break-glass: " : "Command refused: "
+            $0.add("title", what + (leaf["reason"]?.string ?? leaf["verb"]?.string ?? type.rawValue))
             $0.add("types", texts: [type.rawValue])
         }
     }

@@ -126,7 +126,7 @@ struct IndexBatch {
         switch leaf.type {
         case .commandAllowed, .commandBlocked, .commandHeld:
             try begin(leaf, of: record, number: number, sid: tally.sid)
-        case .commandDenied, .commandExpired: try refuse(leaf, sid: tally.sid)
+        case .commandDenied, .commandExpired, .commandDeferred: try refuse(leaf, sid: tally.sid)
         case .commandOutcome: try end(leaf, sid: tally.sid)
         case .approvalRequested: try note(approval: Self.whole(record))
         case .erased:
@@ -163,7 +163,7 @@ struct IndexBatch {
         case .commandHeld:
             tally.commands += 1
             tally.held += 1
-        case .commandDenied, .commandExpired: tally.blocked += 1
+        case .commandDenied, .commandExpired, .commandDeferred: tally.blocked += 1
         case .commandOutcome:
             if let kind = leaf.outcome {
                 if kind == .error { tally.errors += 1 }
@@ -194,7 +194,7 @@ struct IndexBatch {
         memory.end(key)
     }
 
-    /// Denied or expired: an outcome of the target's may still follow.
+    /// Denied, expired or deferred: an outcome of the target's may still follow.
     private mutating func refuse(_ leaf: LeafSummary, sid: Int64) throws {
         guard let exchange = leaf.exchange else { return }
         try settle(.init(sid: sid, exchange: exchange), .blocked, code: nil, rows: nil)

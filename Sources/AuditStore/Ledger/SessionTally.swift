@@ -75,7 +75,7 @@ struct LeafFacts: Sendable {
             case .commandAllowed: .command
             case .commandBlocked: .blocked
             case .commandHeld: .held
-            case .commandDenied, .commandExpired: .refused
+            case .commandDenied, .commandExpired, .commandDeferred: .refused
             case .commandOutcome: leaf["outcome"]?["kind"]?.string == OutcomeKind.error.rawValue ? .error : .none
             case .sessionClose: .closed
             case .gatewayStopped: .stopped

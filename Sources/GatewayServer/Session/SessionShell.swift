@@ -181,7 +181,9 @@ final class SessionShell: LedgerWaiter {
         case .requestApproval(let id, let question): requestApproval(id, question)
         case .withdrawApproval(let id):
             question &+= 1
-            if let approval = approvals.removeValue(forKey: id) { services.approvals.withdraw(approval) }
+            if let approval = approvals.removeValue(forKey: id) { services.approvals.leave(approval) }
+        case .deferApproval(let id):
+            if let approval = approvals.removeValue(forKey: id) { services.approvals.deferCommand(approval) }
         case .lookUp(let request): lookUp(request)
         case .cancelTarget(let bytes): cancelTarget(bytes)
         case .cancelOther(let key): cancelDelivery = services.sessions.cancel(key)?.hop(to: eventLoop)
@@ -327,7 +329,8 @@ final class SessionShell: LedgerWaiter {
             admitted = session
             durability = session.terms.durability
             services.sessions.add(SessionHandle(self), session)
-            let opening = EntryDraft(.sessionOpen)
+            var opening = EntryDraft(.sessionOpen)
+            opening.approval = session.access
             watchLife()
             input { $0.signInGranted(session.terms, judge: session.judge, opening: opening) }
         }
@@ -443,11 +446,29 @@ final class SessionShell: LedgerWaiter {
     // MARK: - Approvals
 
     private func requestApproval(_ id: ExchangeID, _ question: ApprovalQuestion) {
-        guard let admitted else { return input { $0.approvalDecided(id, .failed("there is no session")) } }
-        let (loop, shell) = (eventLoop, NIOLoopBound(self, eventLoop: eventLoop))
         self.question &+= 1
         let asked = self.question
-        services.approvals.open(question, exchange: id, of: admitted) { decision in
+        guard case .same = question.terms.scope, question.standalone != nil, question.subject.isSameForOtherValues
+        else { return openApproval(id, question, asked, fingerprint: nil) }
+        let (loop, shell, analyzer) = (eventLoop, NIOLoopBound(self, eventLoop: eventLoop), services.analyzer)
+        let bound = NIOLoopBound(question, eventLoop: eventLoop)
+        analyzer.analyze(question.subject.text) { analysis in
+            analyzer.fingerprint(analysis) { fingerprint in
+                loop.execute {
+                    guard shell.value.question == asked else { return }
+                    shell.value.openApproval(id, bound.value, asked, fingerprint: fingerprint)
+                }
+            }
+        }
+    }
+
+    /// - Parameter asked: the question's number, by which what comes late is known.
+    private func openApproval(
+        _ id: ExchangeID, _ question: ApprovalQuestion, _ asked: UInt64, fingerprint: String?
+    ) {
+        guard let admitted, !isClosed else { return input { $0.approvalDecided(id, .failed("there is no session")) } }
+        let (loop, shell) = (eventLoop, NIOLoopBound(self, eventLoop: eventLoop))
+        services.approvals.open(question, exchange: id, of: admitted, fingerprint: fingerprint) { decision in
             loop.execute {
                 guard shell.value.question == asked else { return }
                 shell.value.approvals[id] = nil
@@ -456,10 +477,10 @@ final class SessionShell: LedgerWaiter {
         } opened: { approval in
             loop.execute {
                 guard !shell.value.isClosed, shell.value.question == asked else {
-                    return shell.value.services.approvals.withdraw(approval)
+                    return shell.value.services.approvals.leave(approval.id)
                 }
-                shell.value.approvals[id] = approval
-                shell.value.input { $0.approvalOpened(id, approval) }
+                shell.value.approvals[id] = approval.id
+                shell.value.input { $0.approvalOpened(id, approval.id, until: approval.expires) }
             }
         }
     }
@@ -472,6 +493,12 @@ final class SessionShell: LedgerWaiter {
         guard !isClosed, let admitted else { return }
         let now = Timestamp.wall()
         admitted.terms.schema.expire(at: NIODeadline.now().uptimeNanoseconds, every: Self.schemaFreshness)
+        guard admitted.accessLasts?() ?? true else {
+            let refusal = Refusal(
+                code: "57P05", message: "The access to this connection that was agreed to has ended.",
+                hint: "Connect again to ask for it.")
+            return input { $0.abort(.expired, refusal) }
+        }
         let isBusy = !machine.isIdle
         if isBusy { lastActivity = now }
         switch admitted.life.state(
@@ -507,7 +534,7 @@ final class SessionShell: LedgerWaiter {
         lifeWatch?.cancel()
         for timer in timers.values { timer.cancel() }
         timers.removeAll()
-        for approval in approvals.values { services.approvals.withdraw(approval) }
+        for approval in approvals.values { services.approvals.leave(approval) }
         approvals.removeAll()
         if let admitted { services.sessions.remove(admitted.context.session) }
         if let recorder {

@@ -22,6 +22,16 @@ struct AdmittedSession: Sendable {
     /// Why it must end though it was admitted: a lock or a revocation that came while it was being opened, too early to
     /// find it among the open ones. Asked once it is there.
     var objection: @Sendable () -> Refusal?
+    /// The approval of access for a time that it was admitted by; nil for who has access anyway.
+    var access: RecordID?
+    /// Asked whether that access lasts; nil for who has access anyway.
+    var accessLasts: (@Sendable () -> Bool)?
+    /// A person themselves, whom the connection trusts to pass holds on their own word.
+    var mayBreakGlass: Bool {
+        let person = identity.principal
+        return person.isPersonIssuer && identity.agent.agent == nil && identity.agent.onBehalfOf == nil
+            && !identity.isMachine && connection.breakGlass?.allows(person) ?? false
+    }
     /// Resolves the target's credential, late and for one dial only (P7).
     var credential: @Sendable () throws(GatewayError) -> TargetCredential
 }

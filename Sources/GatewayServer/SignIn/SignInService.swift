@@ -1,3 +1,4 @@
+import AccessPolicy
 import AuditLedger
 import AuditStore
 import CredentialVault
@@ -15,12 +16,13 @@ final class SignInService: Sendable {
     private let sessions: SessionRegistry
     private let store: AuditStore
     private let refusals: RefusalLog
+    private let approvals: ApprovalService
     private let limit: Int
 
     init(
         book: ConnectionBook, verifier: TokenVerifier, tickets: TicketStore, locks: LockRegistry,
         sessions: SessionRegistry,
-        store: AuditStore, maximumSessions: Int
+        store: AuditStore, approvals: ApprovalService, maximumSessions: Int
     ) {
         self.book = book
         self.verifier = verifier
@@ -29,6 +31,7 @@ final class SignInService: Sendable {
         self.sessions = sessions
         self.store = store
         self.refusals = RefusalLog(store: store)
+        self.approvals = approvals
         self.limit = maximumSessions
         tickets.onRevocation { sessions.end(ticket: $0.id) }
     }
@@ -55,17 +58,28 @@ final class SignInService: Sendable {
                 sqlState: "53300")
         }
         let (identity, ticket, token) = try await identify(proof)
+        let claimed = ClaimedIdentity(issuer: identity.principal.issuer, subject: identity.principal.subject)
+        let grant = approvals.access(of: identity, to: proof.connection)
         let entry: ConnectionBook.Entry
         do throws(GatewayError) {
             entry = try AccessDecision.authorize(identity.principal, connection: proof.connection) { name in
                 book.entry(named: name, kind: kind).map { ($0.access, $0) }
             }
         } catch {
-            throw SignInRefused(
-                "access_denied", error.message,
-                claimed: ClaimedIdentity(issuer: identity.principal.issuer, subject: identity.principal.subject))
+            guard let found = book.entry(named: proof.connection, kind: kind),
+                let rule = found.configuration.accessRequest,
+                rule.who.allows(identity.principal)
+            else { throw SignInRefused("access_denied", error.message, claimed: claimed) }
+            guard grant != nil else {
+                try refuseLocked(identity, proof, found.configuration.name)
+                let refusal = await ask(identity, found.configuration, rule, clientAddress, claimed)
+                throw refusal
+            }
+            entry = found
         }
         let connection = entry.configuration
+        // Who is on the list anyway needs no grant.
+        let access = entry.access.allows(identity.principal) ? nil : grant
         let agent = identity.agent.merged(withClaims: proof.claims)
         if let lock = locks.match(identity.principal, agent: agent, connection: connection.name) {
             throw SignInRefused("locked", "Access is locked: \(lock.reason)", hint: "Talk to \(lock.author).")
@@ -92,6 +106,7 @@ final class SignInService: Sendable {
             targetTLS: connection.target.tls.negotiation, schema: entry.schema,
             isReadOnly: connection.isReadOnly)
         let credential = connection.credential
+        let check = access.map { access in Self.check(access, of: identity, to: connection.name, approvals) }
         return AdmittedSession(
             context: context, terms: terms, identity: identity, connection: connection, judge: entry.judge,
             life: book.life, since: now, ticket: ticket, token: token,
@@ -99,11 +114,53 @@ final class SignInService: Sendable {
                 if let ticket, tickets.isRevoked(ticket) { return SignInRefused.ticketRevoked }
                 return locks.match(identity.principal, agent: agent, connection: connection.name)
                     .map { SignInRefused.locked($0.reason) }
-            }
+            },
+            access: access?.approval, accessLasts: check
         ) { () throws(GatewayError) -> TargetCredential in
             let secret = try credential.password?.resolve()
             return TargetCredential(username: credential.username, password: secret.map { $0.withBytes { Array($0) } })
         }
+    }
+
+    private static func check(
+        _ grant: AccessGrants.Grant, of identity: VerifiedIdentity, to connection: String, _ approvals: ApprovalService
+    ) -> @Sendable () -> Bool {
+        { approvals.access(of: identity, to: connection)?.approval == grant.approval }
+    }
+
+    private func refuseLocked(
+        _ identity: VerifiedIdentity, _ proof: SignInProof, _ connection: String
+    ) throws(SignInRefused) {
+        let agent = identity.agent.merged(withClaims: proof.claims)
+        guard let lock = locks.match(identity.principal, agent: agent, connection: connection) else { return }
+        throw SignInRefused("locked", "Access is locked: \(lock.reason)", hint: "Talk to \(lock.author).")
+    }
+
+    /// Files a request for who has no access and may ask for it, and says whom to wait for.
+    private func ask(
+        _ identity: VerifiedIdentity, _ connection: ConnectionConfiguration, _ rule: AccessRequestConfiguration,
+        _ address: String, _ claimed: ClaimedIdentity
+    ) async -> SignInRefused {
+        guard
+            let approval = try? await approvals.requestAccess(
+                to: connection, for: nil, by: identity, reason: nil, address: address)
+        else {
+            return SignInRefused(
+                "access_denied", "Access to \"\(connection.name)\" could not be asked for.", hint: "Try again later.",
+                claimed: claimed)
+        }
+        if let denial = approval.denial {
+            return SignInRefused(
+                "access_denied",
+                "Access to \"\(connection.name)\" was denied by \(denial.by.name ?? denial.by.subject).",
+                hint: "It can be asked for again after \(approval.expires).", claimed: claimed)
+        }
+        let groups = rule.terms.groups.map { "\"\($0)\"" }.joined(separator: ", ")
+        return SignInRefused(
+            "access_requested",
+            "You have no access to \"\(connection.name)\" yet. It was asked for, and waits for approval \(approval.id).",
+            hint: "Someone of \(groups) can run: sallyport approve \(approval.id). Then connect again.",
+            claimed: claimed)
     }
 
     private func identify(

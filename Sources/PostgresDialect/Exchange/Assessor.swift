@@ -158,6 +158,7 @@ extension PostgresDialect {
             assessment.classes = analysis.apparentClasses.map(\.rawValue)
         }
         assessment.content = [ContentItem(.text, recorded)]
+        assessment.breakGlass = Self.breakGlass(analysis)
         assessment.prepared = shown(named)
         return assessment
     }
@@ -254,9 +255,16 @@ extension PostgresDialect {
         describe(all, in: &assessment)
         if assessment.verb.isEmpty { assessment.verb = "BIND" }
         if let recorded { assessment.content.append(ContentItem(.text, recorded)) }
+        // Of the one text that runs, not of any that the name may stand for.
+        if note.meanings.count == 1 { assessment.breakGlass = Self.breakGlass(analysis) }
         // All that the name may stand for, but for what is the command's own text.
         assessment.prepared = shown(Array(note.meanings.dropLast(recorded == nil ? 0 : 1)) + named)
         return assessment
+    }
+
+    /// `/*break_glass='reason'*/`: a tag as sqlcommenter writes them.
+    private static func breakGlass(_ analysis: SQLAnalysis?) -> String? {
+        analysis?.tags["break_glass"].map { String($0.prefix(512)) }
     }
 
     /// The names of the columns that come, when an earlier Describe told them and this execution has none.

@@ -119,6 +119,7 @@ extension PostgresDialect {
 
     /// What a forwarded command changes for the commands behind it.
     private mutating func noteChanges(_ note: CommandNote) {
+        if !leansOnSession, note.meanings.contains(where: { $0.effects.changesMeaning }) { leansOnSession = true }
         if !builtInsAreHidden, note.meanings.contains(where: { $0.effects.hidesBuiltIns }) { loseBuiltIns() }
         guard hasMasks else { return }
         for effects in note.meanings.lazy.map(\.effects) {

@@ -79,6 +79,8 @@ struct TextEffects {
     let makesTemporaries: Bool
     /// What a name without a schema stands for.
     let changesNames: Bool
+    /// Afterwards a text may mean something else in this session than in a new one.
+    let changesMeaning: Bool
     /// Afterwards others may stand before the server's own functions.
     let hidesBuiltIns: Bool
     /// It certainly changes nothing.
@@ -110,6 +112,15 @@ struct TextEffects {
                 $0.name == nil || $0.name == "search_path" || $0.kind == .resetAll
             } || $0.name == .discardsAll || HiddenReads.happen(in: $0) || $0.inner.contains(where: HiddenReads.happen)
         }
+        // What the session began with may come back: that is a new one's own.
+        changesMeaning =
+            makesTemporaries
+            || facts.contains { facts in
+                (facts.settings + facts.inner.flatMap(\.settings)).contains {
+                    ($0.name == nil && $0.kind != .resetAll || $0.name == "search_path") && $0.kind != .reset
+                }
+                    || HiddenReads.happen(in: facts) || facts.inner.contains(where: HiddenReads.happen)
+            }
         hidesBuiltIns = facts.contains {
             ($0.settings + $0.inner.flatMap(\.settings)).contains(where: SettingEffects.hidesBuiltIns)
         }

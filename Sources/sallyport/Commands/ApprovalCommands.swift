@@ -44,6 +44,10 @@ struct Approvals: AsyncParsableCommand {
             let reason = decision.reason.map { ": " + $0 } ?? ""
             Output.line("  \(word) by " + Output.safe(decision.by.label + reason))
         }
+        if approval.isDeferred == true, approval.state == "pending" {
+            Output.line("  the client does not wait: once approved, its command passes when it is sent again")
+        }
+        if let until = approval.usableUntil { Output.line("  not used yet; void after \(until)") }
         if approval.state == "pending" { Output.line("  approve with: sallyport approve \(approval.id)") }
     }
 
@@ -102,6 +106,58 @@ struct Approve: AsyncParsableCommand {
 
     func run() async throws {
         try await decider.decide("approve", reason: reason)
+    }
+}
+
+struct RequestAccess: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "request", abstract: "Ask for access to a connection for a time.")
+
+    @OptionGroup var source: SourceOptions
+    @Argument(help: "The connection.") var connection: String
+    @Option(name: .customLong("for"), help: "How long: 30m, 1h (default: as long as the connection allows).")
+    var time: String?
+    @Option(help: "Why: shown to who decides, and recorded.") var reason: String?
+    @Option(help: "Who asks (with --config; default: your user name).") var subject: String?
+    @Option(name: .customLong("group"), help: "A group of who asks (with --config).") var groups: [String] = []
+
+    func run() async throws {
+        var members: [String: JSONValue] = ["connection": .string(connection)]
+        if let time {
+            guard let seconds = Duration.seconds(of: time) else {
+                throw CommandFailure.usage("--for must be like 90s, 30m or 1h, not \(Output.safe(time)).")
+            }
+            members["seconds"] = .number(Double(seconds))
+        }
+        if let reason { members["reason"] = .string(reason) }
+        let approval = try await Source.act(source) { [subject, groups] _ in
+            EmbeddedIssuer.Request(subject: subject ?? Source.operatorName, groups: groups, ttl: 60)
+        } _: { [members] client in
+            try await client.post("/api/v1/access-requests", members, as: ApprovalView.self)
+        }
+        if source.json { return Output.line(String(decoding: ConsoleJSON.encode(approval), as: UTF8.self)) }
+        Output.line("Approval \(approval.id) is \(approval.state); connect once it is approved.")
+    }
+}
+
+struct Withdraw: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(abstract: "Take back a request for approval, or an unused grant.")
+
+    @OptionGroup var source: SourceOptions
+    @Argument(help: "The approval's id.") var id: String
+    @Option(help: "Why, for the record.") var reason: String?
+
+    func run() async throws {
+        guard let id = RecordID(id) else {
+            throw CommandFailure.usage("\(Output.safe(id)) is no approval id; see: sallyport approvals")
+        }
+        let approval = try await Source.act(source, token: Source.operatorRequest) { client in
+            try await client.post(
+                "/api/v1/approvals/\(id)/withdraw", reason.map { ["reason": .string($0)] } ?? [:],
+                as: ApprovalView.self)
+        }
+        if source.json { return Output.line(String(decoding: ConsoleJSON.encode(approval), as: UTF8.self)) }
+        Output.line("Approval \(approval.id) is withdrawn.")
     }
 }
 

@@ -70,6 +70,7 @@ struct TimelineText {
         if types.contains("command.granted") { return Output.styled("held, then granted", .green) }
         if types.contains("command.denied") { return Output.styled("held, then denied", .red) }
         if types.contains("command.expired") { return Output.styled("held, then expired", .red) }
+        if types.contains("command.deferred") { return Output.styled("held, to be sent again", .yellow) }
         switch exchange.verdict {
         case "block": return Output.styled("blocked", .red)
         case "hold": return Output.styled("held", .yellow)

@@ -29,6 +29,10 @@ extension ConsoleServices {
             deny: { try await gateway.approvals.deny($0, by: $1, reason: $2) },
             endSession: { gateway.sessions.end($0, why: $1) },
             erase: { try await gateway.store.erase($0, as: $1) })
+        services.withdraw = { try await gateway.approvals.withdraw($0, by: $1, reason: $2) }
+        services.requestAccess = {
+            try await gateway.approvals.requestAccess(to: $0, for: $1, by: $2, reason: $3, address: $4)
+        }
         services.ledger = gateway.store.ledger
         services.currentConnections = { gateway.policies.connections }
         services.reloadPolicy = { PolicyReloadView(try await gateway.policies.reload(by: $0)) }

@@ -20,6 +20,7 @@ struct Harness {
         case opened(RecordID)
         case decided
         case withdrawn
+        case deferred
     }
 
     var machine: SessionMachine
@@ -135,11 +136,17 @@ struct Harness {
         case .withdrawApproval(let id):
             switch desk[id] {
             case .requested?, .opened?: desk[id] = .withdrawn
-            case .withdrawn?, .decided?: violate("approval of \(id.number) withdrawn after its end")
+            case .withdrawn?, .decided?, .deferred?: violate("approval of \(id.number) withdrawn after its end")
             case nil:
                 if log.last != "impossible", log.last != "early" {
                     violate("approval of \(id.number) withdrawn, never asked for")
                 }
+            }
+        case .deferApproval(let id):
+            if case .opened? = desk[id] {
+                desk[id] = .deferred
+            } else {
+                violate("approval of \(id.number) deferred, which is not open")
             }
         case .lookUp: lookUps += 1
         case .cancelTarget:
@@ -286,7 +293,7 @@ struct Harness {
         guard machine.phase == .closed else { return }
         if !clientIsClosed || !targetIsClosed { violate("closed, but a channel was not told") }
         if !timers.isEmpty { violate("closed with timers running: \(timers.keys)") }
-        for (id, state) in desk where state != .decided && state != .withdrawn {
+        for (id, state) in desk where state != .decided && state != .withdrawn && state != .deferred {
             violate("closed with approval \(id.number) \(state)")
         }
         guard !ledger.hasFailed else { return }
@@ -414,7 +421,7 @@ extension Harness {
     mutating func approvalDecided(_ id: ExchangeID, _ decision: ApprovalDecision) {
         switch desk[id] {
         case .requested?, .opened?: desk[id] = .decided
-        case .withdrawn?, .decided?, nil: break
+        case .withdrawn?, .decided?, .deferred?, nil: break
         }
         input("approvalDecided \(id.number) \(decision)") { $0.approvalDecided(id, decision) }
     }

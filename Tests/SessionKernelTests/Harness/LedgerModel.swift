@@ -43,7 +43,7 @@ struct LedgerModel {
             return
         case .commandAllowed, .commandGranted: permission[exchange] = number
         case .commandHeld: held[exchange] = number
-        case .commandBlocked, .commandDenied, .commandExpired, .commandOutcome:
+        case .commandBlocked, .commandDenied, .commandExpired, .commandDeferred, .commandOutcome:
             if let earlier = terminal[exchange] {
                 violate("exchange \(exchange) ended twice: \(earlier), \(draft.type)")
             }

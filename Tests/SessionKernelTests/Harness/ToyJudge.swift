@@ -21,6 +21,10 @@ struct ToyJudge: CommandJudge {
         switch toy.verdict {
         case "a", "d": Verdict(kind: .allow, policy: "toy")
         case "h": Verdict(kind: .hold, rules: ["hold"], hold: HoldTerms(groups: ["dba"], within: 60), policy: "toy")
+        // Waits for 5 s of its 60.
+        case "w":
+            Verdict(
+                kind: .hold, rules: ["hold"], hold: HoldTerms(groups: ["dba"], within: 60, wait: 5), policy: "toy")
         default: Verdict(kind: .block, rules: ["block"], policy: "toy")
         }
     }

@@ -41,6 +41,11 @@ struct ToyDialect: Dialect {
     var isAtBoundary: Bool { !isInRow }
     var cancelRequest: ByteBuffer? { ByteBuffer(string: "!cancel\n") }
 
+    /// All commands say what they do; those with the verb `here` mean something in their session only.
+    func standalone(_ command: Command) -> StandaloneCommand? {
+        texts[command.id]?.verb == "here" ? nil : StandaloneCommand(command: command.bytes)
+    }
+
     // MARK: - The client's side
 
     mutating func receive(fromClient bytes: ByteBuffer, into events: inout [ClientEvent]) throws(DialectFault) {
