@@ -37,6 +37,8 @@ package struct CommandSubject: Sendable {
     package var leansOnPath = false
     /// It could lift a read-only mode that the server holds.
     package var liftsReadOnly = false
+    /// It asks about masked columns, and a mask says what then happens.
+    package var oracle: OracleUse?
     /// The command's text as judged and forwarded.
     package var text: [UInt8]
     package var notUnderstood: NotUnderstood?

@@ -83,6 +83,13 @@ package struct PolicySnapshot: Sendable {
             case .block: Self.take(.block, "unknown_effect", Self.words(forUnknown: subject), nil, into: &verdict)
             }
         }
+        if let oracle = subject.oracle {
+            // A hold by the terms of the first hold in the file; where there is none, nobody could approve.
+            let terms = guards.lazy.compactMap(\.rule.approve).first
+            Self.take(
+                oracle.then == .hold && terms == nil ? .block : oracle.then, "oracle", oracle.message, terms,
+                into: &verdict)
+        }
         if let reason = Self.missing(subject) {
             let message = Self.words(for: reason)
             switch notUnderstood {

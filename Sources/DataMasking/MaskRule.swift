@@ -11,6 +11,18 @@ package struct MaskRule: Sendable, Hashable {
         case allow
     }
 
+    /// What happens to a command that chooses, joins, orders or sums up by the rule's columns, from the mildest.
+    package enum Oracle: String, Sendable, CaseIterable, Comparable {
+        /// Its entry names the rule `oracle`.
+        case log
+        case hold
+        case deny
+
+        package static func < (one: Oracle, other: Oracle) -> Bool {
+            allCases.firstIndex(of: one) ?? 0 < allCases.firstIndex(of: other) ?? 0
+        }
+    }
+
     /// The columns that are masked whole; with `detect`, the only columns that are searched.
     package var columns: [ColumnPattern]
     /// Parts of JSON values in these columns; empty for the whole columns.
@@ -19,16 +31,19 @@ package struct MaskRule: Sendable, Hashable {
     package var detect: [Detector]
     package var method: MaskMethod
     package var unknown: Unknown
+    /// Nil: nothing.
+    package var oracle: Oracle?
 
     package init(
         columns: [ColumnPattern] = [], json: [JSONPath] = [], detect: [Detector] = [], method: MaskMethod = .redact,
-        unknown: Unknown = .mask
+        unknown: Unknown = .mask, oracle: Oracle? = nil
     ) {
         self.columns = columns
         self.json = json
         self.detect = detect
         self.method = method
         self.unknown = unknown
+        self.oracle = oracle
     }
 
     /// Why the detectors of these rules cannot be compiled together; nil when they can.

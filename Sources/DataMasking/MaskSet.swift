@@ -85,6 +85,31 @@ package struct MaskSet: Sendable {
         }
     }
 
+    // Questions about masked columns.
+
+    package var hasOracles: Bool { rules.contains { $0.oracle != nil } }
+
+    /// The strictest `oracle` of the rules for a column with this name, `*` for any, of one of these relations; of any when
+    /// there are none.
+    package func oracle(columnNamed name: String, of relations: [RelationName]) -> MaskRule.Oracle? {
+        strictestOracle { pattern in
+            (name == "*" || pattern.mayCover(columnNamed: name))
+                && (relations.isEmpty || relations.contains { pattern.mayCover(schema: $0.schema, table: $0.name) })
+        }
+    }
+
+    package func oracle(of origin: ColumnOrigin) -> MaskRule.Oracle? {
+        switch origin {
+        case .column(let schema, let table, let column), .derived(let schema, let table, let column):
+            strictestOracle { $0.matches(schema: schema, table: table, column: column) }
+        case .computed, .unknown: nil
+        }
+    }
+
+    private func strictestOracle(_ isMeant: (ColumnPattern) -> Bool) -> MaskRule.Oracle? {
+        rules.filter { $0.oracle != nil && $0.columns.contains(where: isMeant) }.compactMap(\.oracle).max()
+    }
+
     /// Masks a text that belongs to no column (notice, error detail) by the detectors that apply everywhere.
     package func mask(text: UnsafeRawBufferPointer, into output: inout [UInt8]) -> MaskedValue {
         scanner.mask(text, into: &output, key: key)

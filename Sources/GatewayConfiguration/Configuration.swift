@@ -209,6 +209,8 @@ package struct CredentialConfiguration: Sendable {
 /// Bounds of a connection's sessions; nil leaves the default.
 package struct LimitsConfiguration: Sendable, Hashable {
     package var rows: Int?
+    /// Of an answer's rows, as they are sent.
+    package var bytes: Int?
     package var seconds: Int?
     /// Largest command that is judged.
     package var command: Int?

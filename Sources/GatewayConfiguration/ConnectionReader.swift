@@ -33,7 +33,7 @@ struct ConnectionReader {
                     "mask", "guard",
                     "read_only",
                     "not_understood", "limits",
-                ], later: ["oracle", "on_refusal", "retention", "max_unwitnessed"])
+                ], later: ["on_refusal", "retention", "max_unwitnessed"])
         else { return nil }
         _ = section.required("kind", "write kind: postgres")
         let name = section.required("name", "name the connection; clients use it as their user name").flatMap(readName)
@@ -184,11 +184,16 @@ struct ConnectionReader {
         var limits = LimitsConfiguration()
         guard
             let section = value.section([
-                "rows", "seconds", "command", "tokens", "nesting", "message", "row", "pipeline",
+                "rows", "bytes", "time", "seconds", "command", "tokens", "nesting", "message", "row", "pipeline",
             ])
         else { return limits }
         limits.rows = section["rows"].flatMap { $0.int(1...Int.max) }
+        limits.bytes = section["bytes"].flatMap { $0.size(1024...Int.max) }
         limits.seconds = section["seconds"].flatMap { $0.int(1...31_536_000) }
+        if let time = section["time"] {
+            if section["seconds"] != nil { time.problem("time and seconds say the same", fix: "leave one of them out") }
+            limits.seconds = time.duration(1...31_536_000)
+        }
         limits.command = section["command"].flatMap { $0.size(1024...1 << 24) }
         // The parser's stack holds what these bounds let through; they cannot be raised at will.
         limits.tokens = section["tokens"].flatMap { $0.int(100...20_000) }

@@ -71,7 +71,9 @@ enum PolicyReader {
     static func masks(_ value: Value?, _ detectors: [String: Detector]) -> [MaskRule] {
         guard let value else { return [] }
         let rules = value.list().compactMap { element -> MaskRule? in
-            guard let section = element.section(["columns", "json", "detect", "with", "unknown"]) else { return nil }
+            guard let section = element.section(["columns", "json", "detect", "with", "unknown", "oracle"]) else {
+                return nil
+            }
             return readMask(section, detectors)
         }
         if let problem = MaskRule.problem(in: rules) {
@@ -184,8 +186,12 @@ enum PolicyReader {
         if section["detect"] != nil, let value = section["unknown"] {
             value.problem("a mask that detects reads every value, so nothing is unknown to it", fix: "remove unknown")
         }
+        let oracle = section["oracle"].flatMap { $0.choice(MaskRule.Oracle.self) }
+        if let value = section["oracle"], section["columns"] == nil || section["detect"] != nil {
+            value.problem("only columns that are masked whole can be asked about", fix: "name them with columns")
+        }
         guard let method, let unknown, !columns.isEmpty || !detect.isEmpty else { return nil }
-        return MaskRule(columns: columns, json: json, detect: detect, method: method, unknown: unknown)
+        return MaskRule(columns: columns, json: json, detect: detect, method: method, unknown: unknown, oracle: oracle)
     }
 
     /// The value a rule's problem is about: the list element that it quotes, else the key's value, else the rule.

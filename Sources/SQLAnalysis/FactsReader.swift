@@ -76,11 +76,27 @@ struct FactsReader {
         facts.joinedRelations = joins.count(node)
         if !facts.hasStar { facts.hasStar = WholeRows(tree: tree).isReferred(in: node) }
         if kind == "SelectStmt", !facts.hasStar { facts.outputs = TargetReader(tree: tree).outputs(of: node) }
+        facts.probes = probes(of: node)
         facts.removeDuplicates()
         let result = facts
         facts = outer
         role = outerRole
         return result
+    }
+
+    /// With the columns behind output names that are asked by.
+    private func probes(of node: Int) -> [String] {
+        var names = ProbeReader.columns(tree: tree, in: node)
+        var seen = Set(names)
+        var index = 0
+        while index < names.count {
+            if trail.renamed.contains(names[index]), seen.insert("*").inserted { names.append("*") }
+            for name in trail.aliases[names[index], default: []].sorted() where seen.insert(name).inserted {
+                names.append(name)
+            }
+            index += 1
+        }
+        return names
     }
 
     /// What its calls and settings do beside what its own words say.
@@ -340,6 +356,7 @@ extension StatementFacts {
         columns = columns.unique
         rowAttributes = rowAttributes.unique
         writtenColumns = writtenColumns.unique
+        probes = probes.unique
     }
 }
 

@@ -44,6 +44,9 @@ package struct StatementFacts: Sendable {
     package var schemas: [String] = []
     /// What each output column mentions; nil unless the statement is a plain SELECT that names them all.
     package var outputs: [TargetColumns]?
+    /// Columns by which the statement chooses, joins, groups, orders or sums up, at any level, folded; `*` for those of a
+    /// whole row.
+    package var probes: [String] = []
     package var name: NameEffect?
     /// Facts of the statement that PREPARE or DECLARE carries, for EXECUTE and FETCH to go by; empty otherwise.
     package var inner: [StatementFacts] = []

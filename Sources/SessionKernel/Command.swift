@@ -191,6 +191,8 @@ package struct SessionLimits: Sendable, Hashable {
     package var responseBytes: Int = 64 << 20
     /// Rows per exchange; 0 = unlimited.
     package var rows: Int = 0
+    /// Bytes of rows per exchange; 0 = unlimited.
+    package var bytes: Int = 0
     /// Seconds per exchange; 0 = unlimited.
     package var seconds: Int = 0
     /// Prepared statements and portals a client may keep open.

@@ -85,6 +85,11 @@ package protocol Dialect: SendableMetatype {
 
     /// Last words to the target.
     mutating func farewell() -> ByteBuffer
+
+    /// The exchange has run longer than it may and is about to be cancelled at the target.
+    ///
+    /// - Returns: whether the dialect will put the refusal in place of the target's answer to that; else the session ends.
+    mutating func overdue(_ id: ExchangeID, _ refusal: Refusal) -> Bool
 }
 
 extension Dialect {
@@ -129,8 +134,14 @@ package enum TargetEvent {
     case outcome(ByteBuffer, of: ExchangeID, Outcome)
     /// Rows follow whose origins must be known first. Answered by `resume`.
     case lookup(LookupRequest)
+    /// What runs shall be cancelled at the target: the client has got its answer's end already.
+    case cancel
     /// The target did what the session may not go on with (a setting that rules depend on has changed).
     case fatal(Refusal)
+}
+
+extension Dialect {
+    package mutating func overdue(_ id: ExchangeID, _ refusal: Refusal) -> Bool { false }
 }
 
 /// An item in the client's order, about to go to the target.

@@ -121,6 +121,8 @@ package struct SessionMachine {
     private var durability = Durability.command
     private var keepsInput = false
     private var sessionLimits = SessionLimits()
+    /// The exchange under way was cancelled because its time is over.
+    private var isOverdue = false
     private var actions: [SessionAction] = []
 
     private var incoming: Deque<Incoming> = []
@@ -544,7 +546,16 @@ package struct SessionMachine {
             notifyHeldClient()
         case .exchange:
             if !open.isEmpty {
-                terminate(.limit, Refusals.tooLong(seconds: sessionLimits.seconds))
+                let refusal = Refusals.tooLong(seconds: sessionLimits.seconds)
+                if !isOverdue, let first = open.all.first?.id, dialect.cancelRequest != nil, !targetIsGone,
+                    dialect.overdue(first, refusal)
+                {
+                    isOverdue = true
+                    cancelTarget()
+                    actions.append(.startTimer(.exchange, seconds: Self.overdueSeconds))
+                } else {
+                    terminate(.limit, refusal)
+                }
             }
         case .drain:
             if phase == .draining || phase == .sealing {
@@ -901,6 +912,7 @@ package struct SessionMachine {
                 return poison("an outcome for exchange \(id.number), which is not open")
             }
             let number = settle(id, outcome, exchange)
+            isOverdue = false
             if sessionLimits.seconds > 0 {
                 actions.append(
                     open.isEmpty ? .stopTimer(.exchange) : .startTimer(.exchange, seconds: sessionLimits.seconds))
@@ -909,6 +921,8 @@ package struct SessionMachine {
         case .lookup(let request):
             isLookingUp = true
             actions.append(.lookUp(request))
+        case .cancel:
+            cancelTarget()
         case .fatal(let refusal):
             terminate(.protocolError, refusal)
         }
@@ -993,6 +1007,8 @@ package struct SessionMachine {
     // MARK: - Ending
 
     private static var drainSeconds: Int { 5 }
+    /// How long a target may take to end what was cancelled for its time.
+    private static var overdueSeconds: Int { 5 }
     private static var verdictSeconds: Int { 10 }
     private static var noticeSeconds: Int { 30 }
 

@@ -162,6 +162,7 @@ struct Bench {
             case .lookup(let request):
                 lookups.append(request)
                 log.append("lookup")
+            case .cancel: log.append("cancel")
             case .fatal(let refusal): log.append("fatal \(refusal.code)")
             case .reply, .startTLS, .ready: Issue.record("a sign-in event in an open session")
             }

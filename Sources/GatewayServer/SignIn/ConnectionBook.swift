@@ -143,6 +143,7 @@ extension SessionLimits {
         if let value = configured.pipeline { pipelineBytes = value }
         if let value = configured.responses { responseBytes = value }
         if let value = configured.rows { rows = value }
+        if let value = configured.bytes { bytes = value }
         if let value = configured.seconds { seconds = value }
     }
 }

@@ -297,6 +297,7 @@ extension PostgresDialect {
             }
             for facts in meaning.facts { subject.add(facts) }
         }
+        subject.oracle = oracleUse(meanings)
         if builtInsAreHidden { subject.loseBuiltIns() }
         if !pathIsLost, let namesPath { subject.searchPath = namesPath }
         if meanings.isEmpty, let missing {

@@ -44,6 +44,10 @@ extension PostgresDialect {
                 run.keep(count)
             }
         }
+        if let id = head?.id, let refusal = queue.open[id]?.overdue, fields.code == refusal.code, !isFatal {
+            fields = ErrorFields(severity: "ERROR", refusal)
+            isMasked = true
+        }
         let outcome = Outcome(kind: .error, code: fields.code, errorText: Self.errorText(fields))
         if let head, let id = head.id, let exchange = queue.open[id], !queue.skipsToSync {
             if queue.copyingIn == id { queue.copyingIn = nil }

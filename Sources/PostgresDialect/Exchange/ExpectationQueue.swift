@@ -52,6 +52,12 @@ struct OpenExchange {
     var rows: Int?
     /// Why the client gets an error in place of the rest of this answer.
     var withheld: Refusal?
+    /// Rows and lines of COPY data that were sent, and their bytes; counted where limits are.
+    var sent = (rows: 0, bytes: 0)
+    /// It was withheld from the middle on, and cancelled.
+    var isCut = false
+    /// Its time is over: what the client hears in place of the server's word that it was cancelled.
+    var overdue: Refusal?
     /// The server has answered it to the end, which is told with the ReadyForQuery behind it.
     var hasEnded = false
     /// It ran behind a withheld answer, where the client expects everything to be skipped.

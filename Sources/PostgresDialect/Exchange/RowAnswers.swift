@@ -19,6 +19,17 @@ extension PostgresDialect {
             return true
         }
         data(id, &run, &events)
+        guard countsRows else { return try pass(header, id, &run, &events) }
+        if try isOverLimit(header, id, &run, &events) { return true }
+        let before = run.rows
+        let isDone = try pass(header, id, &run, &events)
+        if run.rows > before { count(header, id) }
+        return isDone
+    }
+
+    private mutating func pass(
+        _ header: MessageHeader, _ id: ExchangeID, _ run: inout OutputRun, _ events: inout [TargetEvent]
+    ) throws(DialectFault) -> Bool {
         let isRow = header.type == BackendType.dataRow
         if hasMasks,
             isRow ? !(queue.open[id]?.plan?.isIdentity ?? false) : !(queue.open[id]?.copyPassesThrough ?? false)
@@ -38,7 +49,7 @@ extension PostgresDialect {
             run.rows += 1
             run.keep(header.total)
             next = try Self.header(run.source)
-            if next?.type != header.type { return next != nil }
+            if next?.type != header.type || countsRows { return next != nil }
         }
         return false
     }
@@ -67,7 +78,7 @@ extension PostgresDialect {
             }
             run.rows += 1
             next = try Self.header(run.source)
-            if next?.type != first.type { return next != nil }
+            if next?.type != first.type || countsRows { return next != nil }
         }
         return false
     }

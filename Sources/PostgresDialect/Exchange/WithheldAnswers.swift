@@ -26,7 +26,7 @@ extension PostgresDialect {
             throw fault
         }
         var words = refusal
-        words.detail = "The answer is withheld; what the command did at the server is not undone."
+        words.detail = refusal.detail ?? "The answer is withheld; what the command did at the server is not undone."
         queue.open[id]?.withheld = words
         data(id, &run, &events)
         run.replace(0) { ErrorFields(severity: "ERROR", words).write(as: BackendType.error, into: &$0) }
@@ -86,7 +86,7 @@ extension PostgresDialect {
         if let refusal = exchange.withheld {
             let withheld = [refusal.message, refusal.detail ?? ""].joined(separator: "\nDETAIL: ")
             outcome.errorText = [withheld, outcome.errorText].compactMap { $0 }.joined(separator: "\n")
-            if outcome.kind != .error { outcome.code = refusal.code }
+            if outcome.kind != .error || exchange.isCut { outcome.code = refusal.code }
             outcome.kind = .error
         } else if exchange.isUnheard, outcome.kind != .skipped {
             let words = "The answer was not passed on: one before it in the same pipeline was withheld."

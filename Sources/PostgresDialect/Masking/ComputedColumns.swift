@@ -134,7 +134,7 @@ extension PostgresDialect {
         return nil
     }
 
-    private func known(_ name: RelationName) -> [String: [ColumnOrigin]]? {
+    func known(_ name: RelationName) -> [String: [ColumnOrigin]]? {
         namesAreSure(of: name) ? relations[name] : nil
     }
 
