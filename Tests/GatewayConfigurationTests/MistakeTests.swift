@@ -222,7 +222,6 @@ private let mistakes: [Mistake] = [
     Mistake("    limits: {rows: many}\n", 10, "connections[0].limits.rows", "not `many`"),
     Mistake("    databases: []\n", 10, "connections[0].databases", "list is empty"),
     Mistake("    read_only: 1\n", 10, "connections[0].read_only", "true or false"),
-    Mistake("    oracle: deny\n", 10, "connections[0].oracle", "not available in this version"),
     Mistake(
         "  - {name: orders, kind: postgres, target: {host: 127.0.0.1, database: d}, credential: {username: u}, access: {groups: [g]}}\n",
         10,
