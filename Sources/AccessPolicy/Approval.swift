@@ -145,7 +145,7 @@ package struct Approval: Sendable, Hashable {
             _ = expire(now: now)
             throw .notGranted(.expired)
         }
-        guard Self.isEqual(digest, request.digest) else { throw .otherCommand }
+        guard isFor(digest) else { throw .otherCommand }
         state = .consumed
     }
 
@@ -183,9 +183,8 @@ package struct Approval: Sendable, Hashable {
         return text == person.subject.lowercased() || text == person.name?.lowercased()
     }
 
-    /// In a time that depends on lengths only.
-    static func isEqual(_ one: [UInt8], _ other: [UInt8]) -> Bool {
-        guard one.count == other.count, !one.isEmpty else { return false }
-        return zip(one, other).reduce(UInt8(0)) { $0 | $1.0 ^ $1.1 } == 0
+    /// Whether it was asked for with this digest.
+    func isFor(_ digest: [UInt8]) -> Bool {
+        !digest.isEmpty && ConstantTime.areEqual(digest, request.digest)
     }
 }

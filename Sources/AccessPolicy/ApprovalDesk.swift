@@ -72,7 +72,7 @@ package final class ApprovalDesk: Sendable {
         state.withLock { state in
             let open = state.approvals.values.filter { approval in
                 approval.isDeferred && approval.request.terms == terms && state.observers[approval.id] == nil
-                    && Approval.isEqual(approval.request.digest, digest)
+                    && approval.isFor(digest)
             }.sorted { $0.id < $1.id }
             for var approval in open where approval.state == .approved {
                 guard (try? approval.consume(digest: digest, now: now)) != nil else { continue }

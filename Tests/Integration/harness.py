@@ -529,7 +529,7 @@ class Gateway(Server):
                 arguments += ["--group", group]
             self.cli(*arguments).check()
         elif not self.try_decide(decision, id, subject, groups):
-            raise Failure(f"{decision} {id} was refused")
+            raise Failure(f"{decision} {id} was refused: {self.api('/approvals/' + id)}")
 
     def export(self):
         """Every entry of the record, content included."""

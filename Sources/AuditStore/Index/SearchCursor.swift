@@ -22,8 +22,7 @@ package struct SearchCursor {
     /// Errors: `bad_query`.
     package func open(_ text: String, for query: SearchQuery) throws(GatewayError) -> UInt64 {
         guard let bytes = Self.bytes(text), bytes.count == 8 + Self.tagLength,
-            // All bytes are looked at, so that time tells nothing.
-            zip(bytes[8...], tag(Array(bytes[..<8]), query)).reduce(0, { $0 | $1.0 ^ $1.1 }) == 0
+            ConstantTime.areEqual(bytes[8...], tag(Array(bytes[..<8]), query))
         else {
             throw GatewayError(
                 .badQuery,

@@ -80,7 +80,7 @@ package final class SessionRegistry: Sendable {
         let entry = state.withLock { state in state.byProcessID[processID].flatMap { state.sessions[$0] } }
         let secret = key.dropFirst(4)
         let expected = entry?.secret ?? Array(repeating: 0, count: secret.count)
-        guard Self.areEqual(secret, expected[...]), let entry else { return nil }
+        guard ConstantTime.areEqual(secret, expected[...]), let entry else { return nil }
         return entry.handle.order(.cancel)
     }
 
@@ -142,11 +142,4 @@ package final class SessionRegistry: Sendable {
 
     static let shutdown = Refusal(
         code: "57P01", message: "The gateway is shutting down.", hint: "Connect again in a moment.")
-
-    /// Compares without telling by its time where two secrets differ.
-    private static func areEqual(_ one: ArraySlice<UInt8>, _ other: ArraySlice<UInt8>) -> Bool {
-        var difference = one.count ^ other.count
-        for (a, b) in zip(one, other) { difference |= Int(a ^ b) }
-        return difference == 0
-    }
 }

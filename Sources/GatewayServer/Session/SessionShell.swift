@@ -207,7 +207,6 @@ final class SessionShell: LedgerWaiter {
         }
     }
 
-    /// Closes once what was written is flushed.
     /// A client takes the end of its cancel request for word that what was to be hit was hit, and sends its next command.
     private func closeClient() {
         let channel = client.take()
@@ -215,6 +214,7 @@ final class SessionShell: LedgerWaiter {
         cancelDelivery.assumeIsolated().whenComplete { _ in self.close(channel) }
     }
 
+    /// Closes once what was written is flushed.
     private func close(_ channel: (any Channel)?) {
         guard let open = channel else { return }
         // A peer that never reads must not keep the channel for ever.

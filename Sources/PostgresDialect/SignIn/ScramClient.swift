@@ -84,7 +84,7 @@ package struct ScramClient: Sendable {
         guard let expected = serverSignature, serverFinal.count <= 4096,
             let text = String(validating: serverFinal, as: UTF8.self),
             let value = Self.value("v", text.prefix { $0 != "," }), let given = Base64.decode(value),
-            given.count == expected.count, zip(given, expected).reduce(0, { $0 | ($1.0 ^ $1.1) }) == 0
+            ConstantTime.areEqual(given, expected)
         else { throw MalformedMessage("the server could not prove that it knows the password") }
     }
 
