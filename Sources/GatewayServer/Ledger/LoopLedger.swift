@@ -23,8 +23,12 @@ final class LoopLedger: Sendable {
 
     private final class Waiters {
         var list: [any LedgerWaiter] = []
-        /// Who waits alone is served at the end of the loop's turn, when it is known that nobody else came.
+        /// Something is to be done at the end of the loop's turn, when all that this turn brought is appended.
         var isTurnEnding = false
+        /// A session waits for a write only.
+        var wantsWrite = false
+        /// A session waits for a sync.
+        var wantsSync = false
     }
 
     private let store: AuditStore
@@ -46,14 +50,35 @@ final class LoopLedger: Sendable {
     /// On the loop: what its sessions appended is to be synced.
     func requestSync() {
         guard waiters.value.list.count <= 1 else { return store.requestSync() }
+        waiters.value.wantsSync = true
+        endTurnLater()
+    }
+
+    /// On the loop: what its sessions appended is to be written, by one call for all that this turn brings.
+    func requestWrite() {
+        waiters.value.wantsWrite = true
+        endTurnLater()
+    }
+
+    private func endTurnLater() {
         guard !waiters.value.isTurnEnding else { return }
         waiters.value.isTurnEnding = true
         eventLoop.execute { self.endTurn() }
     }
 
     private func endTurn() {
-        waiters.value.isTurnEnding = false
-        if waiters.value.list.count <= 1 { store.syncAlone() } else { store.requestSync() }
+        let waiting = waiters.value
+        waiting.isTurnEnding = false
+        if waiting.wantsSync {
+            waiting.wantsSync = false
+            // Who waits alone is served here, now that nobody else came.
+            if waiting.list.count <= 1 { store.syncAlone() } else { store.requestSync() }
+        }
+        guard waiting.wantsWrite else { return }
+        waiting.wantsWrite = false
+        // Of a failure the observers hear, and with the progress everyone here.
+        _ = try? store.writeNow()
+        serve(store.progress)
     }
 
     /// Once a batch, on the thread that synced it.
@@ -66,7 +91,10 @@ final class LoopLedger: Sendable {
 
     private func wake() {
         isWoken.store(false, ordering: .sequentiallyConsistent)
-        guard let progress = latest.withLock({ $0 }) else { return }
+        if let progress = latest.withLock({ $0 }) { serve(progress) }
+    }
+
+    private func serve(_ progress: LogProgress) {
         let list = waiters.value.list
         waiters.value.list.removeAll(keepingCapacity: true)
         for waiter in list { waiter.isListed = false }

@@ -105,14 +105,10 @@ final class SessionShell: LedgerWaiter {
             waitsForSync = false
             do throws(GatewayError) {
                 if unplaced > 0, let position = try recorder?.flush() { place(position) }
-                if isRelaxed {
-                    try services.store.writeNow()
-                    return ledgerAdvanced(services.store.progress)
-                }
             } catch {
                 return ledgerBroke()
             }
-            loopLedger.requestSync()
+            if isRelaxed { loopLedger.requestWrite() } else { loopLedger.requestSync() }
             // What is only counted (past `responses_max`) makes no record, so no sync will tell of it.
             let progress = services.store.progress
             if let first = positions.first, first.position <= progress.synced { return ledgerAdvanced(progress) }
