@@ -44,6 +44,8 @@ var targets: [Target] = [
     .systemLibrary(name: "CXXHash", pkgConfig: "libxxhash", providers: [.apt(["libxxhash-dev"])]),
     .systemLibrary(name: "CLibcrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
     .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
+    .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+    .systemLibrary(name: "CBrotli", pkgConfig: "libbrotlidec", providers: [.apt(["libbrotli-dev"])]),
     .systemLibrary(name: "CHyperscan", pkgConfig: "libhs", providers: [.apt(["libvectorscan-dev"])]),
 
     // Pure floors: no sockets, clock or tasks.
@@ -57,6 +59,8 @@ var targets: [Target] = [
         on: ["GatewayCore", "SQLAnalysis", "AccessPolicy", "DataMasking", "AuditLedger", nioCore, deque]),
     floor(
         "PostgresDialect", on: ["SessionKernel", "GatewayCore", "SQLAnalysis", "DataMasking", nioCore, crypto, deque]),
+
+    floor("HTTPContent", on: ["CZlib", "CBrotli", nioCore]),
 
     // Storage, identity, secrets.
     floor("AuditStore", on: ["AuditLedger", "GatewayCore", "CXXHash", "CZstd", "CLibcrypto", grdb, crypto]),
@@ -133,6 +137,7 @@ var targets: [Target] = [
             "SessionKernel", "GatewayCore", "SQLAnalysis", "AccessPolicy", "DataMasking", "AuditLedger", nioCore,
             crypto,
         ]),
+    tests(of: "HTTPContent", with: ["CZlib", nioCore]),
     tests(of: "AuditStore", with: ["AuditLedger", "GatewayCore", "CXXHash", crypto, grdb]),
     tests(of: "HTTPLimits", with: [hummingbird, nioCore, nioEmbedded]),
     tests(of: "LedgerWitness", with: ["AuditLedger", "AuditStore", "GatewayCore", crypto, logging]),
@@ -171,6 +176,10 @@ if Context.environment["SALLYPORT_FUZZ"] != nil {
     targets.append(
         .executableTarget(
             name: "FuzzMasking", dependencies: ["DataMasking"], path: "Fuzzing/FuzzMasking", swiftSettings: habits))
+    targets.append(
+        .executableTarget(
+            name: "FuzzContent", dependencies: ["HTTPContent", nioCore], path: "Fuzzing/FuzzContent",
+            swiftSettings: habits))
 }
 
 let package = Package(
