@@ -32,7 +32,9 @@ extension PostgresDialect {
                 }
             }
             put(header.total, &run)
-        case (BackendType.parameterDescription, .describeStatement):
+        case (BackendType.parameterDescription, .describeStatement(let statement, let last)):
+            guard let description = ParameterDescription(message) else { throw malformed(header.type) }
+            names.describeParameters(statement, last, description.types)
             put(header.total, &run)
         case (BackendType.noData, .describeStatement):
             queue.expected.removeFirst()

@@ -9,6 +9,8 @@ struct Meaning {
     var number: UInt64
     /// The columns of its answer, once a Describe told them.
     var columns: [RowDescription.Column]?
+    /// The types of its parameters, once a Describe told them: Parse may leave them to the server.
+    var describedTypes: [UInt32] = []
     /// A cursor of SQL, which may outlive its transaction; a portal of Bind does not.
     var isCursor = false
     /// The protocol's Parse gave it: what fails there skips all up to the next Sync, what fails in SQL skips nothing.
@@ -33,6 +35,12 @@ struct Meaning {
     var analysis: SQLAnalysis? { text.analysis }
     var parameterTypes: [UInt32] { text.parameterTypes }
     var effects: TextEffects { text.effects }
+
+    /// What parameter `index`, counted from 0, is; 0 when nobody said.
+    func parameterType(_ index: Int) -> UInt32 {
+        let declared = parameterTypes.count > index ? parameterTypes[index] : 0
+        return declared == 0 && describedTypes.count > index ? describedTypes[index] : declared
+    }
 
     /// How its answer was masked last, for an answer that comes in the same form again.
     var lastPlan: PlannedAnswer? {

@@ -56,6 +56,11 @@ struct NameTable {
         statements[name]?[index].columns = columns
     }
 
+    mutating func describeParameters(_ name: String, _ number: UInt64, _ types: [UInt32]) {
+        guard let index = statements[name]?.lastIndex(where: { $0.number <= number }) else { return }
+        statements[name]?[index].describedTypes = types
+    }
+
     /// The server confirmed that the Parse or PREPARE `number` took effect: what the name stood for before is gone.
     mutating func confirmStatement(_ name: String, _ number: UInt64) {
         Self.forget(name, before: number, in: &statements)

@@ -6,12 +6,12 @@ enum BinaryText {
     static let scalars = Set(
         [TypeOID.int4, TypeOID.int8, numeric, inet, cidr, macaddr, macaddr8] + ranges.keys + multiranges.keys)
 
-    private static let numeric: UInt32 = 1700
-    private static let inet: UInt32 = 869
-    private static let cidr: UInt32 = 650
-    private static let macaddr: UInt32 = 829
-    private static let macaddr8: UInt32 = 774
-    private static let timestamp: UInt32 = 1114
+    private static let numeric = TypeOID.numeric
+    private static let inet = TypeOID.inet
+    private static let cidr = TypeOID.cidr
+    private static let macaddr = TypeOID.macaddr
+    private static let macaddr8 = TypeOID.macaddr8
+    private static let timestamp = TypeOID.timestamp
     /// Range types and the types of their bounds.
     private static let ranges: [UInt32: UInt32] = [
         3904: TypeOID.int4, 3926: TypeOID.int8, 3906: numeric, 3908: timestamp, 3910: timestamp, 3912: timestamp,

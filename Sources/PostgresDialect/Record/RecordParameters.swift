@@ -21,7 +21,7 @@ enum RecordParameters {
             let format =
                 bind.parameterFormats.count == 1
                 ? bind.parameterFormats[0] : bind.parameterFormats.count > index ? bind.parameterFormats[index] : 0
-            let types = meanings.map { $0.parameterTypes.count > index ? $0.parameterTypes[index] : 0 }
+            let types = meanings.map { $0.parameterType(index) }
             let value = RecordValue.decode(parameter, format: format, type: Set(types).count == 1 ? types[0] : 0)
             write(value, method: method(index + 1, meanings, masks), masks, into: &output)
         }
@@ -131,7 +131,8 @@ enum RecordValue: Equatable {
         case TypeOID.jsonb where bytes.first == 1 && isText(Array(bytes.dropFirst())):
             return .text(Array(bytes.dropFirst()))
         default:
-            return .binary(bytes)
+            let readable = bytes.withUnsafeBytes { ReadableScalar.text($0, type: type) }
+            return readable.map { .text($0) } ?? .binary(bytes)
         }
     }
 
@@ -174,6 +175,15 @@ package enum TypeOID {
     package static let varcharArray: UInt32 = 1015
     package static let bpchar: UInt32 = 1042
     package static let varchar: UInt32 = 1043
+    package static let cidr: UInt32 = 650
+    package static let macaddr8: UInt32 = 774
+    package static let macaddr: UInt32 = 829
+    package static let inet: UInt32 = 869
+    package static let date: UInt32 = 1082
+    package static let time: UInt32 = 1083
+    package static let timestamp: UInt32 = 1114
+    package static let timestamptz: UInt32 = 1184
+    package static let numeric: UInt32 = 1700
     package static let uuid: UInt32 = 2950
     package static let nameArray: UInt32 = 1003
     package static let record: UInt32 = 2249
