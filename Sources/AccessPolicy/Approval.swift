@@ -34,6 +34,14 @@ package struct Approval: Sendable, Hashable {
         package var parameters: [UInt8]
         /// The texts of prepared statements and cursors that the command runs by name.
         package var prepared: [String]
+        /// The first statement's verb; empty where there is none.
+        package var verb = ""
+        /// Tables and what else it names.
+        package var objects: [String] = []
+        /// How many rows it is expected to touch, where that was asked.
+        package var rowsEstimate: Int?
+        /// The session's last commands before this one, oldest first.
+        package var history: [EarlierCommand] = []
         package var rules: [String]
         package var message: String?
         package var terms: HoldTerms
@@ -65,6 +73,12 @@ package struct Approval: Sendable, Hashable {
         }
     }
 
+    /// What it takes to keep, about.
+    var byteCount: Int {
+        let texts = request.prepared.reduce(request.text.utf8.count) { $0 + $1.utf8.count }
+        return request.history.reduce(texts + request.parameters.count + 1024) { $0 + $1.text.utf8.count }
+    }
+
     package let id: RecordID
     package let request: Request
     package let created: Timestamp
@@ -77,6 +91,8 @@ package struct Approval: Sendable, Hashable {
     /// Its command was refused while it waits, and passes when it comes again: a grant stays usable for as long as it
     /// could have been given.
     package private(set) var isDeferred = false
+    /// Nil where there is no session that could hold any.
+    package var locks: Locks?
 
     package init(id: RecordID, request: Request, now: Timestamp) {
         self.id = id
@@ -92,7 +108,7 @@ package struct Approval: Sendable, Hashable {
     {
         try open(now)
         try admit(identity, now)
-        guard !approvals.contains(where: { $0.by == identity.principal }) else { throw .alreadyApproved }
+        guard !approvals.contains(where: { Self.mayBeOne($0.by, identity.principal) }) else { throw .alreadyApproved }
         approvals.append(Decision(by: identity.principal, at: now, reason: reason))
         if approvals.count >= max(1, request.terms.count) {
             state = .approved
@@ -169,12 +185,20 @@ package struct Approval: Sendable, Hashable {
         guard identity.expires > now else { throw .tokenExpired }
         guard identity.agent.agent == nil, identity.agent.onBehalfOf == nil else { throw .agent }
         guard !identity.isMachine else { throw .machine }
-        guard person != request.requester else { throw .requester }
+        guard !Self.mayBeOne(person, request.requester) else { throw .requester }
         if let behalf = request.agent.onBehalfOf, Self.names(person, behalf) { throw .actedFor }
         guard person.isPersonIssuer else { throw .notAPerson }
         guard person.groups.contains(where: request.terms.groups.contains) else {
             throw .notInGroups(request.terms.groups)
         }
+    }
+
+    /// Whether two principals may be one human: one account, or accounts of two issuers that go by the same name. Nobody
+    /// approves for themselves, or twice, by signing in elsewhere.
+    private static func mayBeOne(_ one: Principal, _ other: Principal) -> Bool {
+        if one == other { return true }
+        guard one.issuer != other.issuer else { return false }
+        return names(one, other.subject) || other.name.map { names(one, $0) } ?? false
     }
 
     /// Whether `text`, which tells no issuer, may mean this person.

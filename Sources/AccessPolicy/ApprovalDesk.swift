@@ -12,13 +12,44 @@ package final class ApprovalDesk: Sendable {
         var approvals: [RecordID: Approval] = [:]
         var observers: [RecordID: [Observer]] = [:]
         var pending = 0
+        var pendingBytes = 0
+        var pendingOf: [Principal: Int] = [:]
+
+        mutating func count(_ approval: Approval, _ change: Int) {
+            pending += change
+            pendingBytes += change * approval.byteCount
+            let requester = approval.request.requester
+            let left = pendingOf[requester, default: 0] + change
+            pendingOf[requester] = left == 0 ? nil : left
+        }
+    }
+
+    /// What is kept at most: each approval holds its command's text.
+    package struct Limits: Sendable {
+        package var pending: Int
+        /// Of one requester, so that nobody keeps others from asking.
+        package var pendingEach: Int
+        package var pendingBytes: Int
+        package var settled: Int
+        package var settledBytes: Int
+
+        package init(
+            pending: Int = 10_000, pendingEach: Int = 200, pendingBytes: Int = 256 << 20, settled: Int = 1000,
+            settledBytes: Int = 64 << 20
+        ) {
+            self.pending = pending
+            self.pendingEach = pendingEach
+            self.pendingBytes = pendingBytes
+            self.settled = settled
+            self.settledBytes = settledBytes
+        }
     }
 
     private let state = Mutex(State())
-    private let maxPending: Int
+    private let limits: Limits
 
-    package init(maxPending: Int = 10_000) {
-        self.maxPending = maxPending
+    package init(limits: Limits = Limits()) {
+        self.limits = limits
     }
 
     /// Files a request; the observer lives until the approval can change no more.
@@ -27,11 +58,15 @@ package final class ApprovalDesk: Sendable {
         id: RecordID, _ request: Approval.Request, now: Timestamp, observer: Observer? = nil
     ) throws(ApprovalError) -> Approval {
         try state.withLock { state throws(ApprovalError) in
-            guard state.pending < maxPending else { throw .tooMany(maxPending) }
+            guard state.pending < limits.pending else { throw .tooMany(limits.pending) }
+            guard state.pendingOf[request.requester, default: 0] < limits.pendingEach else {
+                throw .tooMany(limits.pendingEach)
+            }
             guard state.approvals[id] == nil else { throw .settled(.pending) }
             let approval = Approval(id: id, request: request, now: now)
+            guard state.pendingBytes + approval.byteCount <= limits.pendingBytes else { throw .tooMany(state.pending) }
             state.approvals[id] = approval
-            state.pending += 1
+            state.count(approval, 1)
             if let observer { state.observers[id] = [observer] }
             return approval
         }
@@ -48,7 +83,8 @@ package final class ApprovalDesk: Sendable {
         }
     }
 
-    /// Nobody waits for it any more; it stays open for its command to come again.
+    /// Nobody waits for it any more; it stays open for its command to come again. Of this and a decision made at the same
+    /// time one comes first: what is decided already throws, and its observers are told of it.
     @discardableResult
     package func deferCommand(_ id: RecordID) throws(ApprovalError) -> Approval {
         try state.withLock { state throws(ApprovalError) in
@@ -57,6 +93,17 @@ package final class ApprovalDesk: Sendable {
             state.approvals[id] = approval
             state.observers[id] = nil
             return approval
+        }
+    }
+
+    /// The session that waited is gone; what is to come again stays open, or granted, for that.
+    ///
+    /// - Returns: false when it waits for nobody else: it is to be withdrawn.
+    package func abandon(_ id: RecordID) -> Bool {
+        state.withLock { state in
+            guard state.approvals[id]?.isDeferred == true else { return false }
+            state.observers[id] = nil
+            return true
         }
     }
 
@@ -82,6 +129,14 @@ package final class ApprovalDesk: Sendable {
             guard let waiting = open.first(where: { $0.state == .pending && now < $0.expires }) else { return nil }
             state.observers[waiting.id] = [observer]
             return waiting
+        }
+    }
+
+    /// What was learned of the circumstances since; nobody is told.
+    package func note(_ locks: Approval.Locks, of id: RecordID) {
+        state.withLock { state in
+            guard state.approvals[id]?.state == .pending else { return }
+            state.approvals[id]?.locks = locks
         }
     }
 
@@ -141,12 +196,19 @@ package final class ApprovalDesk: Sendable {
         return ended.map(\.0).sorted { $0.id < $1.id }
     }
 
-    /// Forgets what was settled before `time`; call it once the approvals are kept elsewhere.
+    /// Forgets what was settled before `time`, and of the rest the oldest, beyond what is kept at most.
     package func forget(settledBefore time: Timestamp) {
         state.withLock { state in
-            state.approvals = state.approvals.filter { _, approval in
-                approval.state == .pending || approval.state == .approved
-                    || (approval.settled ?? approval.created) >= time
+            func end(_ approval: Approval) -> Timestamp { approval.settled ?? approval.created }
+            let settled = state.approvals.values.filter { $0.state != .pending && $0.state != .approved }
+            guard !settled.isEmpty else { return }
+            var (count, bytes) = (0, 0)
+            for approval in settled.sorted(by: { end($0) > end($1) }) {
+                count += 1
+                bytes += approval.byteCount
+                if end(approval) < time || count > limits.settled || bytes > limits.settledBytes {
+                    state.approvals[approval.id] = nil
+                }
             }
         }
     }
@@ -155,7 +217,7 @@ package final class ApprovalDesk: Sendable {
     package func forget(sessions: Set<RecordID>) {
         state.withLock { state in
             for (id, approval) in state.approvals where approval.request.session.map(sessions.contains) ?? false {
-                if approval.state == .pending { state.pending -= 1 }
+                if approval.state == .pending { state.count(approval, -1) }
                 state.approvals[id] = nil
                 state.observers[id] = nil
             }
@@ -191,7 +253,7 @@ package final class ApprovalDesk: Sendable {
         -> [Observer]
     {
         state.approvals[id] = approval
-        if was == .pending, approval.state != .pending { state.pending -= 1 }
+        if was == .pending, approval.state != .pending { state.count(approval, -1) }
         let observers = state.observers[id] ?? []
         if approval.state != .pending, approval.state != .approved { state.observers[id] = nil }
         return observers

@@ -10,6 +10,7 @@ enum ConsoleRouter {
         let refusals = RefusedCalls()
 
         HealthRoutes(services: services).add(to: router)
+        ApprovalPage(services: services).add(to: router)
         router.get("api/openapi.json") { _, _ in ConsoleJSON.response(bytes: Array(OpenAPIDocument.text.utf8)) }
 
         let api = router.group("api/v1")

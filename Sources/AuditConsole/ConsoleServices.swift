@@ -41,6 +41,8 @@ package struct ConsoleServices: Sendable {
     package var currentConnections: @Sendable () -> [ConnectionConfiguration]
     /// Has the policy of the configuration file taken over; takes who asks. Errors: `ConfigurationErrors`.
     package var reloadPolicy: @Sendable (Principal) async throws -> PolicyReloadView = { _ in throw Problem.notFound }
+    /// What the console is called from outside; nil where nobody said.
+    package var consoleURL: String?
     package var trail: any Trail
     /// The Merkle log; nil when the store keeps none.
     package var ledger: LedgerKeeper?

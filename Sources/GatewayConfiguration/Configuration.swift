@@ -29,6 +29,7 @@ package struct Configuration: Sendable {
     /// Seconds for TLS and sign-in together.
     package var signInSeconds = 30
     package var sinks: [SinkConfiguration] = []
+    package var notify: [NotifyConfiguration] = []
     package var connections: [ConnectionConfiguration] = []
     /// What the file says outside of its policy.
     package internal(set) var fingerprints = Fingerprints()
@@ -82,6 +83,8 @@ package struct Endpoint: Sendable, Hashable, CustomStringConvertible {
 package struct ListenConfiguration: Sendable, Hashable {
     package var postgres: Endpoint?
     package var console: Endpoint?
+    /// What the console is called from outside, without a slash at its end; nil where nobody said.
+    package var consoleURL: String?
 
     package init(postgres: Endpoint? = nil, console: Endpoint? = nil) {
         self.postgres = postgres

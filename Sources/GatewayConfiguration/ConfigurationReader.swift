@@ -17,9 +17,9 @@ struct ConfigurationReader {
             let section = root.section(
                 [
                     "data", "listen", "tls", "identity", "roles", "session", "durability", "vault", "ledger",
-                    "max_sessions", "timeouts", "retention", "sinks",
+                    "max_sessions", "timeouts", "retention", "sinks", "notify",
                     "detectors", "policy", "connections",
-                ], later: ["notify", "storage"])
+                ], later: ["storage"])
         else { return nil }
         let data = section.read("data", or: context.absolute("data")) { context.path($0) }
         let identity = section["identity"].flatMap { IdentityReader(context: context).read($0) }
@@ -39,6 +39,7 @@ struct ConfigurationReader {
         let sessions = section.read("max_sessions", or: 1000) { $0.int(1...100_000) }
         let signIn = section.read("timeouts", or: 30) { readSignInSeconds($0) }
         let sinks = section["sinks"].map { SinkReader(context: context, data: data).read($0) } ?? []
+        let notify = section["notify"].map { NotifyReader(context: context).read($0) } ?? []
         context.detectors = DetectorReader().detectors(section["detectors"])
         var connections = readConnections(section)
         SharedRuleReader(issuers: context.issuers).apply(section["policy"], to: &connections)
@@ -61,6 +62,7 @@ struct ConfigurationReader {
         configuration.maximumSessions = sessions
         configuration.signInSeconds = signIn
         configuration.sinks = sinks
+        configuration.notify = notify
         configuration.connections = connections
         configuration.retention = rules
         return configuration
@@ -68,9 +70,9 @@ struct ConfigurationReader {
 
     private func readListen(_ value: Value) -> ListenConfiguration {
         var listen = ListenConfiguration()
-        guard let section = value.section(["postgres", "console"], later: ["ssh", "http", "mysql", "kubernetes"]) else {
-            return listen
-        }
+        let keys: Set<String> = ["postgres", "console", "console_url"]
+        guard let section = value.section(keys, later: ["ssh", "http", "mysql", "kubernetes"]) else { return listen }
+        listen.consoleURL = section["console_url"].flatMap(readConsoleURL)
         listen.postgres = section["postgres"].flatMap(readEndpoint)
         listen.console = section["console"].flatMap(readEndpoint)
         if section["postgres"] == nil, section["console"] == nil {
@@ -82,6 +84,20 @@ struct ConfigurationReader {
             section["console"]?.problem("postgres and console share one address", fix: "give each its own port")
         }
         return listen
+    }
+
+    /// Where people reach the console from outside, for links.
+    private func readConsoleURL(_ value: Value) -> String? {
+        guard let text = value.text() else { return nil }
+        guard ReceiverReading.isUsable(text), !text.contains("?"), text.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }),
+            !text.contains(where: { "<>|\"`".contains($0) })
+        else {
+            value.problem(
+                "an https URL without user, query and fragment is expected\(value.shown)",
+                fix: "write https://gateway.example.com:6090; http is for loopback only")
+            return nil
+        }
+        return String(text.reversed().drop { $0 == "/" }.reversed())
     }
 
     private func readEndpoint(_ value: Value) -> Endpoint? {
@@ -184,7 +200,9 @@ struct ConfigurationReader {
 
     private func readConnections(_ section: Section) -> [ConnectionConfiguration] {
         guard let value = section.required("connections", "list at least one connection") else { return [] }
-        let reader = ConnectionReader(context: context)
+        let shared = section["policy"]?.node.sequence ?? []
+        let reader = ConnectionReader(
+            context: context, sharedRulesHold: shared.contains { $0.mapping?["then"]?.scalar?.string == "hold" })
         var lines: [String: Int] = [:]
         return value.list().compactMap { element in
             if let node = element.node.mapping?["name"], let name = node.scalar?.string {

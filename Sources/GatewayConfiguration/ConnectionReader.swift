@@ -7,6 +7,8 @@ import Yams
 /// Reads one element of `connections:`.
 struct ConnectionReader {
     let context: ReadingContext
+    /// A rule of `policy`, which may be for the connection, holds.
+    let sharedRulesHold: Bool
 
     /// Kinds that the product has but this version has not.
     private static let laterKinds: Set<String> = ["mysql", "ssh", "http", "llm", "mcp", "kubernetes"]
@@ -56,7 +58,8 @@ struct ConnectionReader {
 
         let breakGlass = section["break_glass"].flatMap { context.accessList($0) }
         let holds =
-            guards.contains { $0.then == .hold } || { if case .hold = notUnderstood { true } else { false } }()
+            sharedRulesHold || guards.contains { $0.then == .hold }
+            || { if case .hold = notUnderstood { true } else { false } }()
         if let value = section["break_glass"], !holds {
             value.problem("nothing is held here, so there is nothing to pass", fix: "remove break_glass, or add a hold")
         }

@@ -11,7 +11,12 @@ final class ProblemLog {
     }
 
     func problem(_ mark: Mark?, _ key: String, _ what: String, fix: String) {
-        problems.append(make(mark, key, what, fix))
+        let problem = make(mark, key, what, fix)
+        // A part that two readers look at is told of once.
+        let isKnown = problems.contains {
+            $0.line == problem.line && $0.column == problem.column && $0.key == key && $0.what == what
+        }
+        if !isKnown { problems.append(problem) }
     }
 
     func warning(_ mark: Mark?, _ key: String, _ what: String, fix: String) {

@@ -64,25 +64,11 @@ struct SinkReader {
     private func make(
         _ section: Section, kind: String, _ destination: SinkConfiguration.Destination?
     ) -> SinkConfiguration? {
-        let name = section.read("name", or: kind) { readName($0) }
+        let name = section.read("name", or: kind) { ReceiverReading.name($0) }
         let format = section.read("format", or: .json) { readFormat($0) }
         let start = section.read("from", or: .start) { $0.choice(SinkConfiguration.Start.self) }
         guard let name, let format, let start, let destination else { return nil }
         return SinkConfiguration(name: name, format: format, start: start, destination: destination)
-    }
-
-    private func readName(_ value: Value) -> String? {
-        guard let name = value.text() else { return nil }
-        let isPlain = name.utf8.allSatisfy { byte in
-            byte &- 0x30 < 10 || byte &- 0x61 < 26 || byte == UInt8(ascii: "_") || byte == UInt8(ascii: "-")
-        }
-        guard isPlain, name.utf8.count <= 63 else {
-            value.problem(
-                "the name\(value.shown) cannot be used",
-                fix: "write up to 63 lower-case letters, digits, dashes and underscores")
-            return nil
-        }
-        return name
     }
 
     private func readFormat(_ value: Value) -> ExportFormat? {
@@ -140,8 +126,8 @@ struct SinkReader {
     private func readHTTPS(_ value: Value) -> SinkConfiguration? {
         let own: Set<String> = ["url", "secret", "headers", "body", "batch", "timeout", "authority"]
         guard let section = value.section(Self.common.union(own)) else { return nil }
-        let url = section.required("url", "write url: https://…").flatMap(readURL)
-        let secrets = section["secret"].map(readSecrets) ?? []
+        let url = section.required("url", "write url: https://…").flatMap(ReceiverReading.url)
+        let secrets = section["secret"].map { ReceiverReading.secrets($0, context) } ?? []
         let headers = section["headers"].map(readHeaders) ?? []
         if section["secret"] == nil, section["headers"] == nil {
             value.problem(
@@ -159,34 +145,6 @@ struct SinkReader {
         }
         if let timeout = section["timeout"]?.duration(1...300) { sink.timeout = timeout }
         return make(section, kind: "https", url == nil || body == nil ? nil : .https(sink))
-    }
-
-    private func readURL(_ value: Value) -> String? {
-        guard let text = value.text() else { return nil }
-        guard let parts = URLComponents(string: text), let host = parts.host, !host.isEmpty, parts.fragment == nil,
-            parts.user == nil, parts.password == nil,
-            parts.scheme == "https" || parts.scheme == "http" && Endpoint(host: host, port: 0).isLoopback
-        else {
-            // Not shown: it may hold a token.
-            value.problem(
-                "an https URL without user and fragment is expected",
-                fix: "write https://siem.example.com/path; http is for loopback only")
-            return nil
-        }
-        return text
-    }
-
-    private func readSecrets(_ value: Value) -> [SecretReference] {
-        let values = value.node.sequence == nil ? [value] : value.list()
-        return values.compactMap { one in
-            guard let reference = context.secret(one) else { return nil }
-            if context.checksSecrets, let secret = try? reference.resolve(), WebhookSecret.key(secret) == nil {
-                one.problem(
-                    "this is no secret after Standard Webhooks: whsec_ and 24 to 64 bytes in base64",
-                    fix: "make one with: echo whsec_$(openssl rand -base64 32)")
-            }
-            return reference
-        }
     }
 
     private func readHeaders(_ value: Value) -> [(name: String, value: SecretReference)] {

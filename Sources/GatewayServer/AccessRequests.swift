@@ -20,7 +20,7 @@ extension ApprovalService {
         guard let rule = connection.accessRequest, rule.who.allows(identity.principal) else {
             throw ApprovalError.unknown
         }
-        let now = Timestamp.wall()
+        let now = time.now
         let key = AccessGrants.Key(identity, connection: connection.name)
         let seconds = min(seconds ?? rule.seconds, rule.seconds)
         let id = RecordID(at: now)
@@ -39,9 +39,13 @@ extension ApprovalService {
         draft.principal = identity.principal
         draft.agent = identity.agent
         draft.clientAddress = address
-        draft.details = ["kind": "access", "seconds": String(seconds)]
+        draft.details = [
+            "kind": "access", "seconds": String(seconds), "within": String(rule.terms.within),
+            "count": String(max(1, rule.terms.count)),
+        ]
         if let reason { draft.content = [ContentItem(.reason, reason)] }
         try await store.appendSystemDurably(draft)
+        tell(.requested, approval)
         return approval
     }
 
@@ -50,7 +54,7 @@ extension ApprovalService {
     ) throws(ApprovalError) -> Approval {
         try desk.request(id: id, request, now: now) { [self] approval in
             guard approval.state == .approved else { return }
-            let now = Timestamp.wall()
+            let now = time.now
             // Granted once: from here on it lasts for its time.
             guard (try? desk.consume(id, digest: request.digest, now: now)) != nil else { return }
             access.add(key, id, until: now.advanced(bySeconds: Int64(seconds)))
@@ -73,7 +77,7 @@ extension ApprovalService {
 
     /// Whether access was agreed to and lasts.
     func access(of identity: VerifiedIdentity, to connection: String) -> AccessGrants.Grant? {
-        access.find(AccessGrants.Key(identity, connection: connection), now: Timestamp.wall())
+        access.find(AccessGrants.Key(identity, connection: connection), now: time.now)
     }
 
     private static func words(_ connection: String, _ seconds: Int, _ reason: String?) -> String {

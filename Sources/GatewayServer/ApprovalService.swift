@@ -19,12 +19,17 @@ package final class ApprovalService: Sendable {
     let filing = Mutex(())
     private let standing = StandingGrants()
     let store: AuditStore
+    /// By which all of its deadlines go.
+    let time = SteadyTime()
+    private let decisions = DecisionGate()
     private let digestKey: SymmetricKey
+    let notifier: Notifier?
     private let logger: Logger
 
-    init(store: AuditStore, digestKey: SymmetricKey, logger: Logger) {
+    init(store: AuditStore, digestKey: SymmetricKey, notifier: Notifier?, logger: Logger) {
         self.store = store
         self.digestKey = digestKey
+        self.notifier = notifier
         self.logger = logger
         // An approval holds the text of its command.
         store.afterErasing { [desk, standing] in
@@ -35,20 +40,24 @@ package final class ApprovalService: Sendable {
 
     // MARK: - For sessions
 
+    /// How a request ended, for a session that still waits for it: whoever asks this takes a grant, and uses it up.
+    typealias Taking = @Sendable () -> ApprovalDecision
+
     /// Files a request, or goes on with the one that the same command left open. `opened` is called once with it, then
     /// `decided` once, unless a grant was there already; both on any thread.
     ///
     /// - Parameter fingerprint: of the statement, where its terms let a grant reach others of the same form.
     func open(
         _ question: ApprovalQuestion, exchange: ExchangeID, of session: AdmittedSession, fingerprint: String?,
-        decided: @escaping @Sendable (ApprovalDecision) -> Void, opened: @escaping @Sendable (Approval) -> Void
+        history: [Approval.EarlierCommand] = [],
+        decided: @escaping @Sendable (@escaping Taking) -> Void, opened: @escaping @Sendable (Approval) -> Void
     ) {
-        let now = Timestamp.wall()
+        let now = time.now
         if let reason = question.breakGlass?.trimmed, !reason.isEmpty, session.mayBreakGlass {
             return breakGlass(question, exchange, session, reason, decided)
         }
         let reach = fingerprint.flatMap { self.reach(of: question, $0, in: session) }
-        if let reach, let grant = standing.find(reach.key, now: now) { return decided(.granted(grant.approval)) }
+        if let reach, let grant = standing.find(reach.key, now: now) { return decided { .granted(grant.approval) } }
         let digest = digest(of: question, in: session)
         let observer = observer(digest: digest, reach, decided)
         if question.mayDefer,
@@ -56,47 +65,79 @@ package final class ApprovalService: Sendable {
         {
             guard found.state == .consumed else { return opened(found) }
             extend(found, reach)
-            return decided(.granted(found))
+            return decided { .granted(found) }
         }
         let id = RecordID(at: now)
-        let request = Approval.Request(
+        var request = Approval.Request(
             requester: session.identity.principal, agent: session.context.agent, session: session.context.session,
             connection: session.connection.name, database: session.terms.database,
             text: String(decoding: question.text, as: UTF8.self), parameters: question.parameters,
             prepared: question.prepared.map { String(decoding: $0, as: UTF8.self) }, rules: question.rules,
             message: question.message, terms: question.terms, digest: digest)
+        request.verb = question.subject.verbs.first ?? ""
+        request.objects = Self.objects(of: question.subject)
+        request.history = history
         let approval: Approval
         do throws(ApprovalError) {
             approval = try desk.request(id: id, request, now: now, observer: observer)
         } catch {
-            return decided(.failed(error.description))
+            return decided { .failed(error.description) }
         }
         var draft = EntryDraft(.approvalRequested, exchange: exchange.number)
         describe(request, id, in: &draft)
+        draft.classes = question.subject.classes.map(\.rawValue).sorted()
+        draft.verb = request.verb.isEmpty ? nil : request.verb
+        draft.objects = request.objects
+        draft.details["within"] = String(request.terms.within)
+        draft.details["count"] = String(max(1, request.terms.count))
+        draft.details["rows_estimate"] = request.rowsEstimate.map(String.init)
         _ = try? store.appendSystem(draft)
+        tell(.requested, approval)
         opened(approval)
     }
 
+    /// What was learned of a request's circumstances since it was filed.
+    func note(_ locks: Approval.Locks, of id: RecordID) {
+        desk.note(locks, of: id)
+    }
+
+    private static func objects(of subject: CommandSubject) -> [String] {
+        var objects: [String] = []
+        for object in (subject.reads + subject.writes).map(\.description) where !objects.contains(object) {
+            objects.append(object)
+            if objects.count == 64 { break }
+        }
+        return objects
+    }
+
     private func observer(
-        digest: [UInt8], _ reach: Reach?, _ decided: @escaping @Sendable (ApprovalDecision) -> Void
+        digest: [UInt8], _ reach: Reach?, _ decided: @escaping @Sendable (@escaping Taking) -> Void
     ) -> ApprovalDesk.Observer {
         { [self] approval in
             switch approval.state {
-            case .approved:
-                // The grant is used up here, once; the session writes its entry before the first byte is forwarded.
-                do throws(ApprovalError) {
-                    let used = try desk.consume(approval.id, digest: digest, now: Timestamp.wall())
-                    extend(used, reach)
-                    decided(.granted(used))
-                } catch {
-                    decided(.failed(error.description))
-                }
+            case .approved: decided { self.take(approval.id, digest: digest, reach) }
             case .denied:
-                if let denial = approval.denial { decided(.denied(by: denial.by, reason: denial.reason)) }
-            case .expired: decided(.expired)
-            case .withdrawn: decided(.withdrawn)
+                if let denial = approval.denial { decided { .denied(by: denial.by, reason: denial.reason) } }
+            case .expired: decided { .expired }
+            case .withdrawn: decided { .withdrawn }
             case .pending, .consumed: break
             }
+        }
+    }
+
+    /// Uses a grant up, once; the session writes its entry before the first byte is forwarded. Until then it stays with the
+    /// desk, for the same command sent again or to be taken back.
+    private func take(_ id: RecordID, digest: [UInt8], _ reach: Reach?) -> ApprovalDecision {
+        do throws(ApprovalError) {
+            let used = try desk.consume(id, digest: digest, now: time.now)
+            extend(used, reach)
+            return .granted(used)
+        } catch .notGranted(.withdrawn) {
+            return .withdrawn
+        } catch .notGranted(.expired) {
+            return .expired
+        } catch {
+            return .failed(error.description)
         }
     }
 
@@ -120,7 +161,7 @@ package final class ApprovalService: Sendable {
 
     private func extend(_ approval: Approval, _ reach: Reach?) {
         guard let reach else { return }
-        let until = (approval.settled ?? Timestamp.wall()).advanced(bySeconds: Int64(reach.seconds))
+        let until = (approval.settled ?? time.now).advanced(bySeconds: Int64(reach.seconds))
         standing.add(reach.key, approval, until: until)
     }
 
@@ -129,7 +170,7 @@ package final class ApprovalService: Sendable {
     /// Lets a command pass on its requester's own word, once the alert is durable.
     private func breakGlass(
         _ question: ApprovalQuestion, _ exchange: ExchangeID, _ session: AdmittedSession, _ reason: String,
-        _ decided: @escaping @Sendable (ApprovalDecision) -> Void
+        _ decided: @escaping @Sendable (@escaping Taking) -> Void
     ) {
         let person = session.identity.principal
         var draft = EntryDraft(.alertBreakGlass, exchange: exchange.number)
@@ -141,37 +182,41 @@ package final class ApprovalService: Sendable {
         draft.rules = question.rules
         draft.classes = question.subject.classes.map(\.rawValue).sorted()
         draft.verb = question.subject.verbs.first
-        draft.objects = Array((question.subject.reads + question.subject.writes).map(\.description).prefix(64))
+        draft.objects = Self.objects(of: question.subject)
         draft.content = [ContentItem(.reason, reason)]
-        let (store, alert) = (self.store, draft)
+        let (store, alert, notifier) = (self.store, draft, self.notifier)
+        let notification = ApprovalNotification(
+            brokenBy: person, agent: session.context.agent, session: session.context.session,
+            connection: session.connection.name, database: session.terms.database, verb: draft.verb ?? "",
+            objects: draft.objects, rules: draft.rules, at: time.now)
         Task {
             do {
                 try await store.appendSystemDurably(alert)
-                decided(.granted(by: [person], reasons: [reason], isBreakGlass: true))
+                notifier?.tell(notification)
+                decided { .granted(by: [person], reasons: [reason], isBreakGlass: true) }
             } catch {
-                decided(.failed("the alert could not be recorded"))
+                decided { .failed("the alert could not be recorded") }
             }
         }
     }
 
     // MARK: - Ends
 
-    /// Nobody waits in the session any more. What was left open for its command to come again stays so.
+    /// Nobody waits in the session any more. What was left open for its command to come again stays so, granted or not.
     func leave(_ id: RecordID) {
         expire()
-        if desk.approval(id)?.isDeferred == true { return deferCommand(id) }
-        guard let approval = try? desk.withdraw(id, now: Timestamp.wall()) else { return }
+        guard !desk.abandon(id), let approval = try? desk.withdraw(id, now: time.now) else { return }
         note(.approvalWithdrawn, approval)
     }
 
-    /// The client is not kept waiting, and is to send its command again.
-    func deferCommand(_ id: RecordID) {
-        _ = try? desk.deferCommand(id)
+    /// The client is not kept waiting, and is to send its command again. False when it is decided already.
+    func deferCommand(_ id: RecordID) -> Bool {
+        (try? desk.deferCommand(id)) != nil
     }
 
     /// Ends what is overdue; called once a second.
     func expire() {
-        let now = Timestamp.wall()
+        let now = time.now
         for approval in desk.expire(now: now) { note(.approvalExpired, approval) }
         desk.forget(settledBefore: now.advanced(bySeconds: -86_400))
         standing.forget(until: now)
@@ -181,13 +226,14 @@ package final class ApprovalService: Sendable {
     /// The gateway stops: what is open grants nothing after it.
     func close() {
         for approval in desk.list() where approval.state == .pending || approval.state == .approved {
-            guard let ended = try? desk.withdraw(approval.id, now: Timestamp.wall()) else { continue }
+            guard let ended = try? desk.withdraw(approval.id, now: time.now) else { continue }
             note(.approvalWithdrawn, ended, why: "shutdown")
         }
     }
 
     /// An end that takes nothing from anybody needs not be durable first.
     private func note(_ type: EntryType, _ approval: Approval, why: String? = nil) {
+        tell(type == .approvalExpired ? .expired : .withdrawn, approval)
         var draft = EntryDraft(type)
         describe(approval.request, approval.id, in: &draft)
         draft.reasonCode = why
@@ -206,34 +252,44 @@ package final class ApprovalService: Sendable {
 
     /// One person's yes. It is tried on a copy first, so that what would be refused writes no entry.
     package func approve(_ id: RecordID, by identity: VerifiedIdentity, reason: String?) async throws -> Approval {
-        let now = Timestamp.wall()
-        guard var approval = desk.approval(id) else { throw ApprovalError.unknown }
-        try approval.approve(by: identity, reason: reason, now: now)
-        try await record(.approvalApproved, approval, by: identity.principal, reason: reason)
-        return try desk.approve(id, by: identity, reason: reason, now: Timestamp.wall())
+        try await decisions.run(id) { [self] in
+            guard var approval = desk.approval(id) else { throw ApprovalError.unknown }
+            try approval.approve(by: identity, reason: reason, now: time.now)
+            try await record(.approvalApproved, approval, by: identity.principal, reason: reason)
+            let decided = try desk.approve(id, by: identity, reason: reason, now: time.now)
+            tell(.approved, decided, by: identity.principal)
+            return decided
+        }
     }
 
     package func deny(_ id: RecordID, by identity: VerifiedIdentity, reason: String?) async throws -> Approval {
-        let now = Timestamp.wall()
-        guard var approval = desk.approval(id) else { throw ApprovalError.unknown }
-        try approval.deny(by: identity, reason: reason, now: now)
-        try await record(.approvalDenied, approval, by: identity.principal, reason: reason)
-        return try desk.deny(id, by: identity, reason: reason, now: Timestamp.wall())
+        try await decisions.run(id) { [self] in
+            guard var approval = desk.approval(id) else { throw ApprovalError.unknown }
+            try approval.deny(by: identity, reason: reason, now: time.now)
+            try await record(.approvalDenied, approval, by: identity.principal, reason: reason)
+            let decided = try desk.deny(id, by: identity, reason: reason, now: time.now)
+            tell(.denied, decided, by: identity.principal)
+            return decided
+        }
     }
 
     /// Takes the request back, or a grant that was not used: by who asked, or by an administrator.
     package func withdraw(_ id: RecordID, by principal: Principal, reason: String?) async throws -> Approval {
-        let now = Timestamp.wall()
-        guard var approval = desk.approval(id) else { throw ApprovalError.unknown }
-        // What it granted is taken back at once, and stays so whatever happens to the entry.
-        let wasStanding = standing.remove(id, now: now) != nil || access.remove(id, now: now)
-        if !wasStanding { try approval.withdraw(now: now) }
-        var draft = EntryDraft(.approvalWithdrawn)
-        describe(approval.request, id, in: &draft)
-        draft.principal = principal
-        if let reason { draft.content = [ContentItem(.reason, reason)] }
-        try await store.appendSystemDurably(draft)
-        return wasStanding ? approval : try desk.withdraw(id, now: Timestamp.wall())
+        try await decisions.run(id) { [self] in
+            let now = time.now
+            guard var approval = desk.approval(id) else { throw ApprovalError.unknown }
+            // What it granted is taken back at once, and stays so whatever happens to the entry.
+            let wasStanding = standing.remove(id, now: now) != nil || access.remove(id, now: now)
+            if !wasStanding { try approval.withdraw(now: now) }
+            var draft = EntryDraft(.approvalWithdrawn)
+            describe(approval.request, id, in: &draft)
+            draft.principal = principal
+            if let reason { draft.content = [ContentItem(.reason, reason)] }
+            try await store.appendSystemDurably(draft)
+            let withdrawn = wasStanding ? approval : try desk.withdraw(id, now: time.now)
+            tell(.withdrawn, withdrawn, by: principal)
+            return withdrawn
+        }
     }
 
     private func record(_ type: EntryType, _ approval: Approval, by person: Principal, reason: String?) async throws {
@@ -250,6 +306,11 @@ package final class ApprovalService: Sendable {
         draft.connection = request.connection
         draft.aboutSession = request.session
         draft.rules = request.rules
+    }
+
+    /// Tells whoever is to be told at once; nothing waits for it.
+    func tell(_ kind: ApprovalNotification.Kind, _ approval: Approval, by person: Principal? = nil) {
+        notifier?.tell(ApprovalNotification(kind, approval, by: person, at: time.now))
     }
 
     /// The keyed digest that an approval binds (P5): identity, who acts and why, connection, database, role and the very

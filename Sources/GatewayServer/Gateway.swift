@@ -23,6 +23,7 @@ package final class Gateway: Sendable {
     package let witnesses: WitnessService?
     /// Nil when none are configured.
     package let sinks: SinkService?
+    package let notifier: Notifier?
     package let sessions: SessionRegistry
     package let locks: LockService
     package let tickets: TicketStore
@@ -73,6 +74,7 @@ package final class Gateway: Sendable {
         if let witnesses { options.ledger?.publisher = witnesses }
         store = try await Self.openStore(configuration.data, options)
         sinks = try Self.makeSinks(configuration, store, logger)
+        notifier = try Self.makeNotifier(configuration, store, logger)
         group = MultiThreadedEventLoopGroup(numberOfThreads: System.coreCount)
         metrics = Metrics()
         sessions = SessionRegistry()
@@ -96,7 +98,8 @@ package final class Gateway: Sendable {
             },
             introspection: { configuration.introspection[$0.url].map(TokenIntrospector.Settings.init) })
         self.fetchers = fetchers
-        approvals = ApprovalService(store: store, digestKey: vault.derive(.approvalDigest), logger: logger)
+        approvals = ApprovalService(
+            store: store, digestKey: vault.derive(.approvalDigest), notifier: notifier, logger: logger)
         locks = LockService(store: store, sessions: sessions)
         let book = try ConnectionBook(configuration, vault: vault, analyzer: analyzer)
         policies = PolicyReloader(configuration, book: book, store: store, sessions: sessions, logger: logger)
@@ -138,6 +141,19 @@ package final class Gateway: Sendable {
         }
     }
 
+    private static func makeNotifier(
+        _ configuration: Configuration, _ store: AuditStore, _ logger: Logger
+    ) throws(GatewayError) -> Notifier? {
+        guard !configuration.notify.isEmpty else { return nil }
+        do throws(GatewayError) {
+            return try Notifier(
+                configuration.notify, consoleURL: configuration.listen.consoleURL, logger: logger, now: Timestamp.wall)
+        } catch {
+            store.close()
+            throw error
+        }
+    }
+
     /// The addresses listened on, with the ports that were free where the configuration says 0.
     package var addresses: [(kind: String, endpoint: Endpoint)] { state.withLock { $0.addresses } }
 
@@ -168,9 +184,11 @@ package final class Gateway: Sendable {
             throw GatewayError(.gatewayStart, "The gateway cannot write its ledger.", cause: error)
         }
         try locks.restore()
+        try approvals.endWhatWasLeft()
         try startCheck()
         retention.start()
         sinks?.start()
+        notifier?.start()
         disk.start()
         if let endpoint = configuration.listen.postgres { try await listenPostgres(endpoint) }
         let approvals = self.approvals
@@ -261,6 +279,7 @@ package final class Gateway: Sendable {
         await sessions.waitUntilEmpty(seconds: 6)
         catalogues.closeAll()
         approvals.close()
+        await notifier?.stop()
         let last = try? await store.appendSystemDurably(EntryDraft(.gatewayStopped))
         // Before the store: its lock is what keeps another gateway away from cursors and files.
         await sinks?.stop(after: last)

@@ -218,6 +218,8 @@ package struct PostgresDialect: Dialect {
         }
     }
 
+    package var targetProcess: Int32? { targetSignIn.targetKey?.processID }
+
     package mutating func abort(_ refusal: Refusal) -> ByteBuffer {
         guard stream.isNone, !clientSignIn.isInHandshake else { return ByteBuffer() }
         return ErrorFields.error(refusal, severity: "FATAL")

@@ -80,6 +80,9 @@ package protocol Dialect: SendableMetatype {
     /// The bytes that, on a connection of their own, cancel what runs at the target; nil when the protocol has none.
     var cancelRequest: ByteBuffer? { get }
 
+    /// The target's own number of this session, by which others there can ask about it; nil when it has none.
+    var targetProcess: Int32? { get }
+
     /// Last words to the client when the session is ended by the gateway; empty when a message is half sent.
     mutating func abort(_ refusal: Refusal) -> ByteBuffer
 
@@ -94,6 +97,8 @@ package protocol Dialect: SendableMetatype {
 
 extension Dialect {
     package func standalone(_ command: Command) -> StandaloneCommand? { nil }
+
+    package var targetProcess: Int32? { nil }
 }
 
 /// What the bytes of a client mean.

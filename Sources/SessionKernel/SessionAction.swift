@@ -29,7 +29,8 @@ package enum SessionAction {
     /// Open an approval; answer with `approvalOpened`, then once with `approvalDecided`.
     indirect case requestApproval(ExchangeID, ApprovalQuestion)
     case withdrawApproval(ExchangeID)
-    /// Nobody waits for the approval any more, and it stays open for the same command sent again.
+    /// The client's patience is over: the approval stays open for the same command sent again, unless it is decided
+    /// already; answer with `approvalDeferred`.
     case deferApproval(ExchangeID)
     /// Ask the target's catalogue; answer with `lookedUp`.
     indirect case lookUp(LookupRequest)

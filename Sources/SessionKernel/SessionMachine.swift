@@ -42,8 +42,15 @@ package struct SessionMachine {
         /// `mayDefer`: when the client's patience ends the approval stays open for the same command sent again.
         case asked(mayDefer: Bool)
         case open(RecordID, until: Timestamp?, mayDefer: Bool)
+        /// The client's patience is over; the desk is asked whether somebody decided at the same moment.
+        case deferring(RecordID)
 
-        var id: RecordID? { if case .open(let id, _, _) = self { id } else { nil } }
+        var id: RecordID? {
+            switch self {
+            case .open(let id, _, _), .deferring(let id): id
+            case .unasked, .asked: nil
+            }
+        }
     }
 
     private enum Decided {
@@ -376,6 +383,24 @@ package struct SessionMachine {
         return finish()
     }
 
+    /// What the desk says to `deferApproval`: the approval stays open for its command to come again, or it was decided a
+    /// moment before, and that decision is on its way to this session.
+    package mutating func approvalDeferred(_ id: ExchangeID, _ isDeferred: Bool) -> [SessionAction] {
+        guard phase == .open, case .held(let assessment, let verdict, let record, .deferring(let approval)) = head,
+            let (command, _) = headCommand(id)
+        else { return finish() }
+        guard isDeferred else {
+            head = .held(assessment, verdict, record: record, .open(approval, until: nil, mayDefer: false))
+            actions.append(.startTimer(.approval, seconds: Self.decisionSeconds))
+            return finish()
+        }
+        stopHolding()
+        var draft = entry(.commandDeferred, command, assessment, verdict)
+        draft.approval = approval
+        refuse(command, Refusals.deferred(approval, verdict), draft)
+        return finish()
+    }
+
     /// The policy is another one now: what waits for an approval is judged again. What is blocked now is refused; what is
     /// allowed now passes, as it would if it were sent again; a hold on the same terms goes on waiting, one on others is
     /// asked for anew.
@@ -535,8 +560,8 @@ package struct SessionMachine {
         case .approval:
             if case .command(let command, _) = incoming.first, case .held(_, _, _, let state) = head {
                 switch state {
-                case .unasked: break
-                case .open(let approval, _, mayDefer: true): deferHead(command, approval)
+                case .unasked, .deferring: break
+                case .open(let approval, _, mayDefer: true): askToDefer(command, approval)
                 case .asked, .open:
                     actions.append(.withdrawApproval(command.id))
                     return approvalDecided(command.id, .expired)
@@ -762,14 +787,12 @@ package struct SessionMachine {
         actions.append(.startTimer(.notice, seconds: Self.noticeSeconds))
     }
 
-    /// The client's patience is over: the command is refused here, and its approval waits for it to come again.
-    private mutating func deferHead(_ command: Command, _ approval: RecordID) {
-        guard case .held(let assessment, let verdict, _, _) = head else { return }
-        stopHolding()
+    /// The client's patience is over: the command is refused here and its approval waits for it to come again, unless
+    /// somebody decided at the same moment, which only the desk can tell.
+    private mutating func askToDefer(_ command: Command, _ approval: RecordID) {
+        guard case .held(let assessment, let verdict, let record, _) = head else { return }
+        head = .held(assessment, verdict, record: record, .deferring(approval))
         actions.append(.deferApproval(command.id))
-        var draft = entry(.commandDeferred, command, assessment, verdict)
-        draft.approval = approval
-        refuse(command, Refusals.deferred(approval, verdict), draft)
     }
 
     /// The client said goodbye to a held command: it and what follows never run; what runs already may end.
@@ -792,7 +815,7 @@ package struct SessionMachine {
         guard case .held(_, _, _, let approval) = head else { return }
         switch approval {
         case .unasked: return
-        case .asked, .open:
+        case .asked, .open, .deferring:
             actions.append(.stopTimer(.approval))
             actions.append(.stopTimer(.notice))
             if withdraw, case .command(let command, _) = incoming.first {
@@ -1011,6 +1034,8 @@ package struct SessionMachine {
     private static var overdueSeconds: Int { 5 }
     private static var verdictSeconds: Int { 10 }
     private static var noticeSeconds: Int { 30 }
+    /// How long a decision that was made may take from the desk to its session.
+    private static var decisionSeconds: Int { 5 }
 
     /// Ends the session for good: withdraws what waits, cancels what runs, records how everything ended.
     /// `inWords` is false where the client has got half a message.

@@ -71,10 +71,28 @@ private func failure(_ body: () throws(ApprovalError) -> Void) -> ApprovalError?
         #expect(!expected.description.isEmpty)
     }
 
-    @Test func sameSubjectOfAnotherIssuerIsAnotherPerson() throws {
-        var approval = Approval(id: id(1), request: request(by: identity("bot")), now: start)
-        try approval.approve(by: identity("bot", issuer: "https://other"), now: start)
-        #expect(approval.state == .approved)
+    /// One human may have accounts at two issuers: neither approves for the other, and the two count once.
+    @Test(arguments: [
+        (identity("bot", issuer: "https://other"), true), (identity("BOT", issuer: "https://other"), true),
+        (identity("x7", issuer: "https://other", name: "bot"), true),
+        (identity("x7", issuer: "https://other", name: "Robot@example.com"), true),
+        (identity("robot@example.com", issuer: "https://other"), true),
+        (identity("x7", issuer: "https://other", name: "somebody"), false),
+        // Within an issuer subjects tell people apart, whatever they are called.
+        (identity("x7", name: "robot@example.com"), false), (identity("BOT"), false),
+    ])
+    func oneHumanUnderTwoIssuers(other: VerifiedIdentity, isOne: Bool) throws {
+        let bot = identity("bot", name: "robot@example.com")
+        var asked = Approval(id: id(1), request: request(by: bot), now: start)
+        #expect(
+            failure { () throws(ApprovalError) in try asked.approve(by: other, now: start) }
+                == (isOne ? .requester : nil))
+        var second = Approval(id: id(2), request: request(by: identity("agent"), count: 2), now: start)
+        try second.approve(by: bot, now: start)
+        #expect(
+            failure { () throws(ApprovalError) in try second.approve(by: other, now: start) }
+                == (isOne ? .alreadyApproved : nil))
+        #expect(second.state == (isOne ? .pending : .approved))
     }
 
     @Test func countNeedsDifferentPeople() throws {
@@ -187,7 +205,7 @@ private func failure(_ body: () throws(ApprovalError) -> Void) -> ApprovalError?
 
     /// Whatever state they are in: each holds its command's text.
     @Test func approvalsOfErasedSessionsAreForgotten() throws {
-        let desk = ApprovalDesk(maxPending: 2)
+        let desk = ApprovalDesk(limits: .init(pending: 2))
         for number in UInt64(1)...4 {
             var asked = request()
             if number == 4 { asked.session = RecordID(high: 0, low: 2) }
@@ -205,7 +223,7 @@ private func failure(_ body: () throws(ApprovalError) -> Void) -> ApprovalError?
     }
 
     @Test func pendingRequestsAreBounded() throws {
-        let desk = ApprovalDesk(maxPending: 2)
+        let desk = ApprovalDesk(limits: .init(pending: 2))
         try desk.request(id: id(1), request(), now: start)
         #expect(
             failure { () throws(ApprovalError) in try desk.request(id: id(1), request(), now: start) }
@@ -216,6 +234,50 @@ private func failure(_ body: () throws(ApprovalError) -> Void) -> ApprovalError?
         try desk.withdraw(id(1), now: start)
         try desk.request(id: id(3), request(), now: start)
         #expect(failure { () throws(ApprovalError) in try desk.withdraw(id(9), now: start) } == .unknown)
+    }
+
+    @Test func oneRequesterLeavesRoomForOthers() throws {
+        let desk = ApprovalDesk(limits: .init(pendingEach: 2))
+        for number in UInt64(1)...2 { try desk.request(id: id(number), request(), now: start) }
+        #expect(
+            failure { () throws(ApprovalError) in try desk.request(id: id(3), request(), now: start) } == .tooMany(2))
+        try desk.request(id: id(4), request(by: identity("other")), now: start)
+        try desk.deny(id(1), by: identity("ada"), now: start)
+        try desk.request(id: id(3), request(), now: start)
+        desk.forget(sessions: [RecordID(high: 0, low: 1)])
+        for number in UInt64(5)...6 { try desk.request(id: id(number), request(), now: start) }
+    }
+
+    @Test func textsAreBounded() throws {
+        let desk = ApprovalDesk(limits: .init(pendingBytes: 10_000, settledBytes: 10_000))
+        func long(_ count: Int) -> Approval.Request {
+            var asked = request()
+            asked.text = String(repeating: "x", count: count)
+            return asked
+        }
+        try desk.request(id: id(1), long(6000), now: start)
+        #expect(
+            failure { () throws(ApprovalError) in try desk.request(id: id(2), long(6000), now: start) } == .tooMany(1))
+        try desk.request(id: id(2), long(100), now: start)
+        // What is settled makes room, and is itself bounded: the oldest goes first.
+        for number in UInt64(1)...5 {
+            let now = start.advanced(bySeconds: Int64(number))
+            if number > 2 { try desk.request(id: id(number), long(6000), now: now) }
+            try desk.deny(id(number), by: identity("ada"), now: now)
+        }
+        desk.forget(settledBefore: start)
+        #expect(desk.list().map(\.id) == [id(5)])
+    }
+
+    @Test func settledOnesAreBoundedAndOpenOnesAreNot() throws {
+        let desk = ApprovalDesk(limits: .init(settled: 2))
+        for number in UInt64(1)...6 { try desk.request(id: id(number), request(), now: start) }
+        for number in UInt64(1)...4 {
+            try desk.deny(id(number), by: identity("ada"), now: start.advanced(bySeconds: Int64(number)))
+        }
+        try desk.approve(id(5), by: identity("ada"), now: start)
+        desk.forget(settledBefore: start)
+        #expect(desk.list().map(\.id) == [id(3), id(4), id(5), id(6)])
     }
 
     @Test func manyThreadsGetOneGrant() async throws {

@@ -89,7 +89,8 @@ final class TestConsole: Sendable {
                 ConnectionConfiguration(
                     name: "orders", kind: "postgres",
                     target: TargetConfiguration(host: "127.0.0.1", port: 5432, database: "orders", tls: .prefer),
-                    credential: CredentialConfiguration(username: "app", password: nil))
+                    credential: CredentialConfiguration(username: "app", password: nil)),
+                Self.onRequest,
             ], trail: trail, unreadiness: { self.problems.withLock { $0 } },
             metrics: {
                 [
@@ -126,7 +127,31 @@ final class TestConsole: Sendable {
                 self.erased.withLock { $0 += ids }
             })
         services.ledger = ledger
+        services.consoleURL = "https://gw.example.com"
+        services.withdraw = { id, _, _ in try self.desk.withdraw(id, now: .wall()) }
+        services.requestAccess = { connection, seconds, identity, reason, _ in
+            guard let rule = connection.accessRequest else { throw ApprovalError.unknown }
+            return try self.desk.request(
+                id: RecordID(at: .wall()),
+                .init(
+                    requester: identity.principal, agent: identity.agent, session: nil, connection: connection.name,
+                    text: "access", message: reason, terms: rule.terms, digest: [1],
+                    access: min(seconds ?? rule.seconds, rule.seconds)),
+                now: .wall())
+        }
         return services
+    }
+
+    /// A connection that developers may ask for.
+    private static var onRequest: ConnectionConfiguration {
+        var connection = ConnectionConfiguration(
+            name: "closed", kind: "postgres",
+            target: TargetConfiguration(host: "127.0.0.1", port: 5432, database: "closed", tls: .prefer),
+            credential: CredentialConfiguration(username: "app", password: nil))
+        connection.access = AccessList(groups: ["nobody"])
+        connection.accessRequest = AccessRequestConfiguration(
+            who: AccessList(groups: ["devs"]), terms: HoldTerms(groups: ["leads"]), seconds: 3600)
+        return connection
     }
 
     private func append(_ draft: EntryDraft) throws {

@@ -207,7 +207,7 @@ private func errors(_ text: String, checkingSecrets: Bool = false) -> [Configura
         #expect(
             ConfigurationErrors(problems: found).description.split(separator: "\n").map(String.init) == [
                 "/etc/gw/gw.yaml:2:1: colour: the key `colour` is not known here. Fix: use one of connections, data, detectors, durability, "
-                    + "identity, ledger, listen, max_sessions, policy, retention, roles, session, sinks, timeouts, tls, vault.",
+                    + "identity, ledger, listen, max_sessions, notify, policy, retention, roles, session, sinks, timeouts, tls, vault.",
                 "/etc/gw/gw.yaml:3:19: identity.local: true or false is expected. Fix: write true or false.",
                 "/etc/gw/gw.yaml:4:14: connections: the list is empty, so this could never apply. Fix: list something, or leave the key out.",
             ])

@@ -48,6 +48,19 @@ private func hook(_ members: String, secret: String = "{env: SALLYPORT_HOOK}") -
     return "sinks: [{kind: https, secret: \(secret), \(members)}]\n"
 }
 
+private func notifyHook(_ url: String, _ more: String = "") -> String {
+    setenv("SALLYPORT_HOOK", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", 1)
+    return "notify: [{webhook: \"\(url)\", secret: {env: SALLYPORT_HOOK}\(more)}]\n"
+}
+
+/// `access` with these members besides the groups, in line 9.
+private func accessMistake(_ members: String, _ key: String, _ words: String) -> Mistake {
+    Mistake(
+        "access: {groups: [agents], request: {\(members)}}", "access: {groups: [agents]}",
+        "connections[0].access" + key,
+        words)
+}
+
 private func guardMistake(_ when: String, _ key: String, _ words: String) -> Mistake {
     Mistake(
         "    guard: [{name: g, when: {\(when)}, then: block}]\n", 10, "connections[0].guard[0]." + key, words)
@@ -62,7 +75,36 @@ private let mistakes: [Mistake] = [
     Mistake("colour: blue\n", 10, "colour", "not known"),
     Mistake("    acces:", at: "    access:", 9, "connections[0].acces", "did you mean `access`"),
     Mistake("sinks: []\n", 10, "sinks", "list is empty"),
-    Mistake("notify: []\n", 10, "notify", "not available in this version"),
+    Mistake("storage: {}\n", 10, "storage", "not available in this version"),
+    // Notifications
+    Mistake("notify: []\n", 10, "notify", "list is empty"),
+    Mistake("notify: [{secret: {env: HOME}}]\n", 10, "notify[0]", "one of webhook and slack"),
+    Mistake(
+        "notify: [{webhook: \"https://a.example\", slack: {env: HOME}, secret: {env: HOME}}]\n", 10, "notify[0]",
+        "one of webhook and slack"),
+    Mistake("notify: [{webhook: \"https://a.example\"}]\n", 10, "notify[0]", "`secret` is missing"),
+    Mistake(
+        "notify: [{webhook: \"https://a.example\", secret: {env: HOME}}]\n", 10, "notify[0].secret",
+        "no secret after Standard Webhooks"),
+    Mistake(notifyHook("http://a.example"), 10, "notify[0].webhook", "https URL"),
+    Mistake(notifyHook("https://u:p@a.example"), 10, "notify[0].webhook", "https URL"),
+    Mistake(notifyHook("https://a.example", ", timeout: 2m"), 10, "notify[0].timeout", "out of range"),
+    Mistake(notifyHook("https://a.example", ", name: A B"), 10, "notify[0].name", "cannot be used"),
+    Mistake(notifyHook("https://a.example", ", url: x"), 10, "notify[0].url", "not known"),
+    Mistake(notifyHook("https://a.example", ", authority: /nowhere"), 10, "notify[0].authority", "no file"),
+    Mistake("notify: [{slack: {env: HOME}}]\n", 10, "notify[0].slack", "no https URL"),
+    Mistake("notify: [{slack: {env: SALLYPORT_ABSENT}}]\n", 10, "notify[0].slack", "is not set"),
+    Mistake(
+        "notify: [{slack: {env: HOME}, secret: {env: HOME}}]\n", 10, "notify[0].secret", "is the secret itself"),
+    Mistake(
+        "console: 127.0.0.1:6090, console_url: \"http://gw.example.com\"", at: "console: 127.0.0.1:6090", 2,
+        "listen.console_url", "https URL"),
+    Mistake(
+        "console: 127.0.0.1:6090, console_url: \"https://gw.example.com/?a=b\"", at: "console: 127.0.0.1:6090", 2,
+        "listen.console_url", "https URL"),
+    Mistake(
+        "console: 127.0.0.1:6090, console_url: \"https://gw.example.com/>|\"", at: "console: 127.0.0.1:6090", 2,
+        "listen.console_url", "https URL"),
     Mistake("retention: []\n", 10, "retention", "list is empty"),
     Mistake("retention: [{age: 400d}]\n", 10, "retention[0]", "`connections` is missing"),
     Mistake("retention: [{connections: [\"*\"]}]\n", 10, "retention[0]", "nothing would ever be erased"),
@@ -216,6 +258,27 @@ private let mistakes: [Mistake] = [
     Mistake(
         "access: {groups: []}", at: "access: {groups: [agents]}", 9, "connections[0].access.groups", "list is empty"),
     Mistake("access: {}", at: "access: {groups: [agents]}", 9, "connections[0].access", "admits nobody"),
+    // Access on request, and broken glass
+    accessMistake("approve: {groups: [leads]}, for: 1h", ".request", "nobody may ask"),
+    accessMistake("groups: [devs], for: 1h", ".request", "`approve` is missing"),
+    accessMistake("groups: [devs], approve: {groups: [leads]}", ".request", "`for` is missing"),
+    accessMistake("groups: [devs], approve: {groups: [leads]}, for: 10s", ".request.for", "out of range"),
+    accessMistake("groups: [devs], approve: {groups: [leads]}, for: 31d", ".request.for", "out of range"),
+    accessMistake("groups: [devs], approve: {groups: [leads]}, for: soon", ".request.for", "duration is expected"),
+    accessMistake("groups: [devs], approve: {groups: []}, for: 1h", ".request.approve.groups", "list is empty"),
+    accessMistake(
+        "groups: [devs], approve: {groups: [leads], count: 0}, for: 1h", ".request.approve.count", "whole number"),
+    accessMistake(
+        "groups: [devs], approve: {groups: [leads], wait: 5s}, for: 1h", ".request.approve", "neither wait nor scope"),
+    accessMistake("groups: [devs], approve: {groups: [leads]}, for: 1h, who: x", ".request.who", "not known"),
+    accessMistake("groups: [], approve: {groups: [leads]}, for: 1h", ".request.groups", "list is empty"),
+    Mistake("    break_glass: {groups: [oncall]}\n", 10, "connections[0].break_glass", "nothing is held here"),
+    Mistake(
+        "    not_understood: {then: hold, approve: {groups: [a]}}\n    break_glass: {}\n", 11,
+        "connections[0].break_glass", "admits nobody"),
+    Mistake(
+        "    not_understood: {then: hold, approve: {groups: [a]}}\n    break_glass: {groups: []}\n", 11,
+        "connections[0].break_glass.groups", "list is empty"),
     Mistake("    record: {detail: operations}\n", 10, "connections[0].record.detail", "not available in this version"),
     Mistake("    record: {responses_max: 64mb}\n", 10, "connections[0].record.responses_max", "size is expected"),
     Mistake("    limits: {row: 5GiB}\n", 10, "connections[0].limits.row", "out of range"),
@@ -365,6 +428,11 @@ extension Mistake {
 
     fileprivate init(_ new: String, at old: String, _ line: Int, _ key: String, _ words: String) {
         self.init(old, new, line, key, words)
+    }
+
+    /// In line 9.
+    fileprivate init(_ new: String, _ old: String, _ key: String, _ words: String) {
+        self.init(old, new, 9, key, words)
     }
 }
 

@@ -1,11 +1,13 @@
 """A receiver of webhooks: checks each request as Standard Webhooks says, with code of its own, and keeps what it took."""
 
 import base64
+import contextlib
 import hashlib
 import hmac
 import http.server
 import json
 import os
+import socket
 import ssl
 import threading
 import time
@@ -55,6 +57,7 @@ class Receiver:
         self.taken, self.seen, self.problems = [], 0, []
         self.behave = lambda handler, request, number: 204
         self.server = None
+        self.connections = []
 
     @property
     def url(self):
@@ -66,13 +69,19 @@ class Receiver:
         class Handler(http.server.BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
 
+            def setup(self):
+                super().setup()
+                with receiver.lock:
+                    receiver.connections.append(self.connection)
+
             def do_POST(self):
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 request = Request(self.path, {k.lower(): v for k, v in self.headers.items()}, body)
                 with receiver.lock:
                     receiver.seen += 1
                     number = receiver.seen
-                problem = request.problem(receiver.secret)
+                # Who writes to Slack proves it by knowing the URL.
+                problem = request.problem(receiver.secret) if receiver.secret else None
                 if problem:
                     receiver.problems.append(problem)
                 status = 401 if problem else receiver.behave(self, request, number)
@@ -106,11 +115,17 @@ class Receiver:
         with self.lock:
             self.taken.append(request)
 
-    def stop(self):
+    def stop(self, cut=False):
+        """`cut` also ends the connections that are open."""
         if self.server:
             self.server.shutdown()
             self.server.server_close()
             self.server = None
+        with self.lock:
+            connections, self.connections = self.connections, []
+        for connection in connections if cut else []:
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
 
     def entries(self):
         with self.lock:

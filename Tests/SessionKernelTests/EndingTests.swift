@@ -232,7 +232,8 @@ import Testing
         return [
             { $0.analysed(id, ToyJudge.analysis) }, { $0.judged(id, .allow) },
             { $0.approvalOpened(id, RecordID(high: 1, low: 2)) },
-            { $0.approvalDecided(id, .granted(by: [])) }, { $0.cancelRequested() }, { $0.cancelFinished() },
+            { $0.approvalDecided(id, .granted(by: [])) }, { $0.approvalDeferred(id, true) }, { $0.cancelRequested() },
+            { $0.cancelFinished() },
             { $0.lookedUp(LookupAnswer(columns: nil)) }, { $0.targetTLSEstablished(channelBinding: nil) },
             { $0.targetBytes(ByteBuffer(string: "D x\n")) }, { $0.signInRefused(Refusal(message: "no")) },
             { $0.timerFired(.verdict) }, { $0.timerFired(.approval) }, { $0.timerFired(.notice) },

@@ -27,7 +27,7 @@ struct ModelRun {
             lookedUp,
             clientWritable, targetWritable, lock, verdictTimer, approvalTimer, noticeTimer, exchangeTimer, drainTimer,
             signInTimer,
-            refuseNew, stale, signInGranted, signInRefused, connect, unreachable, targetGarbage
+            refuseNew, stale, signInGranted, signInRefused, connect, unreachable, targetGarbage, deferralAnswered
 
         /// How often, against the others.
         var weight: Int {
@@ -35,7 +35,7 @@ struct ModelRun {
             case .clientBytes, .durableSome, .targetBytes, .targetTrickle: 60
             case .durableAll: 30
             case .signInGranted, .connect: 40
-            case .analysed, .judged, .granted, .approvalOpened, .cancelFinished, .lookedUp: 20
+            case .analysed, .judged, .granted, .approvalOpened, .cancelFinished, .lookedUp, .deferralAnswered: 20
             case .judgedFails, .denied, .expired, .deskFails, .cancel, .cancelMisses, .clientWritable, .targetWritable,
                 .stale:
                 8
@@ -91,7 +91,7 @@ struct ModelRun {
         let verbs = ["r0", "r1", "r2", "r5", "err", "run", "look", "note", "copy", "begin", "commit", "big"]
         for number in 0..<Int.random(in: 0...12, using: &random) {
             let token = "t" + String(UnicodeScalar(UInt8(ascii: "a") + UInt8(number)))
-            let verdict = "aaaaaahhhbbdf".randomElement(using: &random) ?? "a"
+            let verdict = "aaaaaahhhwwbbdf".randomElement(using: &random) ?? "a"
             let when = "iiiiillne".randomElement(using: &random) ?? "i"
             let analysis = "cccuun".randomElement(using: &random) ?? "c"
             let verb = verbs.randomElement(using: &random) ?? "r0"
@@ -153,6 +153,7 @@ struct ModelRun {
         case .approvalOpened:
             if let id = world.unopened.first { world.approvalOpened(id) }
         case .granted: if let id = world.undecided.first { world.approvalDecided(id, .granted(by: [.approver])) }
+        case .deferralAnswered: if let id = world.deferrals.min() { world.answerDeferral(id, parameter % 2 == 0) }
         case .denied:
             if let id = world.undecided.first { world.approvalDecided(id, .denied(by: .approver, reason: nil)) }
         case .expired: if let id = world.undecided.first { world.approvalDecided(id, .expired) }
@@ -235,6 +236,7 @@ struct ModelRun {
             if !world.ledger.hasFailed { world.settleLedger() }
             perform(Drawn(step: .clientBytes, parameter: 59), &world, &rest)
             if world.lookUps > 0 { world.lookedUp() }
+            if let id = world.deferrals.min() { world.answerDeferral(id, true) }
             if let id = world.analyses.first { world.analysed(id) }
             if let judgement = world.judgements.first { world.judged(judgement.id) }
             if let id = world.undecided.first { world.approvalDecided(id, .granted(by: [.approver])) }
@@ -295,7 +297,7 @@ struct ModelRun {
 extension Harness {
     /// Approvals that the desk still has to decide.
     var undecided: [ExchangeID] {
-        desk.filter { $0.value != .decided && $0.value != .withdrawn }.map(\.key).sorted()
+        desk.filter { $0.value != .decided && $0.value != .withdrawn && $0.value != .deferred }.map(\.key).sorted()
     }
 
     /// Approvals asked for whose number the desk has not told.

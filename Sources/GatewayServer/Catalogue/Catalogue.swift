@@ -191,7 +191,8 @@ final class Catalogue {
 
     // MARK: - The connection
 
-    private func ask(_ text: String) -> EventLoopFuture<[[String?]]> {
+    /// The rows of one question in SQL.
+    func ask(_ text: String) -> EventLoopFuture<[[String?]]> {
         connected().assumeIsolated().flatMap { $0.value.query(text) }.nonisolated()
     }
 

@@ -1,3 +1,4 @@
+import AccessPolicy
 import AuditLedger
 import DataMasking
 package import GatewayConfiguration
@@ -39,6 +40,8 @@ package final class CatalogueService: Sendable {
     private let catalogues = Mutex<[Key: Kept]>([:])
     private let limit: TimeAmount
 
+    private static let locksLimit = TimeAmount.seconds(3)
+
     /// `limit` is how long a question may take, signing in included, before it counts as not answered.
     package init(limit: TimeAmount = .seconds(10)) {
         self.limit = limit
@@ -59,28 +62,47 @@ package final class CatalogueService: Sendable {
     package func answer(
         _ request: LookupRequest, of source: CatalogueSource, on eventLoop: any EventLoop
     ) -> EventLoopFuture<LookupAnswer> {
+        ask(source, on: eventLoop, within: limit, else: LookupAnswer(columns: nil)) { $0.answer(request) }
+    }
+
+    /// What the session with this number at its target holds there. Call it on `eventLoop`; never fails, and takes no longer
+    /// than a person would wait for it.
+    func locks(of process: Int32, for session: AdmittedSession, on eventLoop: any EventLoop) -> EventLoopFuture<
+        Approval.Locks
+    > {
+        let source = CatalogueSource(
+            connection: session.connection, terms: session.terms, credential: session.credential)
+        return ask(source, on: eventLoop, within: min(limit, Self.locksLimit), else: .unknown) { catalogue in
+            catalogue.ask(TargetLocks.question(process)).map { TargetLocks.read($0) ?? .unknown }
+        }
+    }
+
+    private func ask<Answer: Sendable>(
+        _ source: CatalogueSource, on eventLoop: any EventLoop, within limit: TimeAmount, else unknown: Answer,
+        _ question: (Catalogue) -> EventLoopFuture<Answer>
+    ) -> EventLoopFuture<Answer> {
         let key = Key(
             loop: ObjectIdentifier(eventLoop), connection: source.connection.name, database: source.terms.database)
-        let limit = self.limit
+        let connectLimit = self.limit
         let bound = catalogues.withLock { catalogues in
             if let kept = catalogues[key] { return kept.catalogue }
             let catalogue = NIOLoopBound(
                 Catalogue(eventLoop: eventLoop, schema: source.terms.schema) {
-                    Self.connect(source, within: limit, on: eventLoop)
+                    Self.connect(source, within: connectLimit, on: eventLoop)
                 },
                 eventLoop: eventLoop)
             catalogues[key] = Kept(loop: eventLoop, catalogue: catalogue)
             return catalogue
         }
-        let promise = eventLoop.makePromise(of: LookupAnswer.self)
+        let promise = eventLoop.makePromise(of: Answer.self)
         // Whoever does not answer this question will not answer the next: it gets a connection of its own.
         let overdue = eventLoop.scheduleTask(in: limit) {
-            promise.succeed(LookupAnswer(columns: nil))
+            promise.succeed(unknown)
             bound.value.close()
         }
-        bound.value.answer(request).whenComplete { result in
+        question(bound.value).whenComplete { result in
             overdue.cancel()
-            promise.succeed((try? result.get()) ?? LookupAnswer(columns: nil))
+            promise.succeed((try? result.get()) ?? unknown)
         }
         return promise.futureResult
     }

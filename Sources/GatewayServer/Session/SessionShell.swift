@@ -47,6 +47,7 @@ final class SessionShell: LedgerWaiter {
     var isListed = false
 
     private var admitted: AdmittedSession?
+    private var history = SessionHistory()
     private var approvals: [ExchangeID: RecordID] = [:]
     /// Counts the questions: what comes of an earlier one, for the same exchange even, is not meant any more.
     private var question: UInt64 = 0
@@ -178,8 +179,7 @@ final class SessionShell: LedgerWaiter {
         case .withdrawApproval(let id):
             question &+= 1
             if let approval = approvals.removeValue(forKey: id) { services.approvals.leave(approval) }
-        case .deferApproval(let id):
-            if let approval = approvals.removeValue(forKey: id) { services.approvals.deferCommand(approval) }
+        case .deferApproval(let id): deferApproval(id)
         case .lookUp(let request): lookUp(request)
         case .cancelTarget(let bytes): cancelTarget(bytes)
         case .cancelOther(let key): cancelDelivery = services.sessions.cancel(key)?.hop(to: eventLoop)
@@ -240,6 +240,7 @@ final class SessionShell: LedgerWaiter {
     private func record(_ number: RecordNumber, _ draft: EntryDraft) {
         if draft.type == .commandOutcome { services.metrics.exchanges.add() }
         services.metrics.count(draft)
+        history.note(draft, at: Timestamp.wall())
         noteSchemaChange(draft)
         append(number) { recorder throws(GatewayError) in try recorder.append(draft) }
     }
@@ -464,10 +465,13 @@ final class SessionShell: LedgerWaiter {
     ) {
         guard let admitted, !isClosed else { return input { $0.approvalDecided(id, .failed("there is no session")) } }
         let (loop, shell) = (eventLoop, NIOLoopBound(self, eventLoop: eventLoop))
-        services.approvals.open(question, exchange: id, of: admitted, fingerprint: fingerprint) { decision in
+        services.approvals.open(
+            question, exchange: id, of: admitted, fingerprint: fingerprint, history: history.before(id)
+        ) { take in
             loop.execute {
                 guard shell.value.question == asked else { return }
                 shell.value.approvals[id] = nil
+                let decision = take()
                 shell.value.input { $0.approvalDecided(id, decision) }
             }
         } opened: { approval in
@@ -477,8 +481,27 @@ final class SessionShell: LedgerWaiter {
                 }
                 shell.value.approvals[id] = approval.id
                 shell.value.input { $0.approvalOpened(id, approval.id, until: approval.expires) }
+                shell.value.askForLocks(approval.id)
             }
         }
+    }
+
+    /// For who decides: what the session's transaction holds while it waits. Nothing waits for the answer.
+    private func askForLocks(_ approval: RecordID) {
+        guard let admitted, let process = machine.dialect.targetProcess else { return }
+        let desk = services.approvals
+        desk.note(.asking, of: approval)
+        services.catalogues.locks(of: process, for: admitted, on: eventLoop).whenSuccess { desk.note($0, of: approval) }
+    }
+
+    /// The desk knows whether a decision came first; one that did is on its way here.
+    private func deferApproval(_ id: ExchangeID) {
+        let isDeferred = approvals[id].map { services.approvals.deferCommand($0) } ?? false
+        if isDeferred {
+            approvals[id] = nil
+            question &+= 1
+        }
+        input { $0.approvalDeferred(id, isDeferred) }
     }
 
     // MARK: - Session life

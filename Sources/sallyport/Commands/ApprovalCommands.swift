@@ -3,60 +3,6 @@ import AuditConsole
 import GatewayCore
 import Identity
 
-struct Approvals: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(abstract: "List commands that wait for approval.")
-
-    @OptionGroup var source: SourceOptions
-    @Option(help: "pending, approved, denied, expired, withdrawn, consumed, or all.") var state = "pending"
-
-    func run() async throws {
-        let approvals = try await Source.act(source, token: Source.operatorRequest) { client in
-            try await client.all("/api/v1/approvals", [("state", state == "all" ? nil : state)], of: ApprovalView.self)
-        }
-        if source.json { return Output.line(String(decoding: ConsoleJSON.encode(approvals), as: UTF8.self)) }
-        if approvals.isEmpty { return Output.note(state == "all" ? "No approvals." : "No \(state) approvals.") }
-        for approval in approvals { print(approval) }
-    }
-
-    private func print(_ approval: ApprovalView) {
-        Output.line(Output.styled(approval.id, .bold) + "  " + approval.state)
-        let agent = approval.agent?.name.map { " through " + $0 } ?? ""
-        Output.line(
-            "  "
-                + Output.safe(
-                    "\(approval.requester.label)\(agent) on \(approval.connection), database \(approval.database)"))
-        print(text: approval.text)
-        for (place, value) in (approval.parameters ?? []).enumerated() {
-            let text = value.map { "'" + VisibleText.exact(Output.safe($0)) + "'" } ?? "NULL"
-            Output.line("    " + Output.styled("$\(place + 1) = ", .faint) + text)
-        }
-        for text in approval.prepared ?? [] {
-            Output.line("  which runs what was sent before as:")
-            print(text: text)
-        }
-        Output.line("  rules: " + Output.safe(approval.rules.joined(separator: ", ")))
-        Output.line(
-            "  \(approval.approvals.count) of \(approval.count) by "
-                + Output.safe(approval.groups.joined(separator: ", ")) + ", until \(approval.expires)")
-        for (decision, word) in approval.approvals.map({ ($0, "approved") })
-            + (approval.denial.map { [($0, "denied")] } ?? [])
-        {
-            let reason = decision.reason.map { ": " + $0 } ?? ""
-            Output.line("  \(word) by " + Output.safe(decision.by.label + reason))
-        }
-        if approval.isDeferred == true, approval.state == "pending" {
-            Output.line("  the client does not wait: once approved, its command passes when it is sent again")
-        }
-        if let until = approval.usableUntil { Output.line("  not used yet; void after \(until)") }
-        if approval.state == "pending" { Output.line("  approve with: sallyport approve \(approval.id)") }
-    }
-
-    private func print(text: String) {
-        let lines = VisibleText.exact(Output.safe(text, keepingLines: true)).split(separator: "\n")
-        for line in lines { Output.line("    " + line) }
-    }
-}
-
 struct DeciderOptions: ParsableArguments {
     @OptionGroup var source: SourceOptions
     @Argument(help: "The approval's id.") var id: String

@@ -29,6 +29,7 @@ extension ConsoleServices {
             deny: { try await gateway.approvals.deny($0, by: $1, reason: $2) },
             endSession: { gateway.sessions.end($0, why: $1) },
             erase: { try await gateway.store.erase($0, as: $1) })
+        services.consoleURL = gateway.configuration.listen.consoleURL
         services.withdraw = { try await gateway.approvals.withdraw($0, by: $1, reason: $2) }
         services.requestAccess = {
             try await gateway.approvals.requestAccess(to: $0, for: $1, by: $2, reason: $3, address: $4)
@@ -82,7 +83,23 @@ extension ConsoleServices {
                     Double(max(0, Timestamp.wall().microseconds - published.time.microseconds)) / 1e6),
             ]
         }
-        return metrics + witnessMetrics(of: gateway) + sinkMetrics(of: gateway)
+        return metrics + witnessMetrics(of: gateway) + sinkMetrics(of: gateway) + notifierMetrics(of: gateway)
+    }
+
+    private static func notifierMetrics(of gateway: Gateway) -> [Metric] {
+        let all = gateway.notifier?.counts ?? []
+        func each(
+            _ name: String, _ help: String, _ kind: Metric.Kind, _ value: (ReceiverQueue.Counts) -> Int
+        ) -> [Metric] {
+            all.map { Metric(name, help, kind, Double(value($0.counts)), labels: [("receiver", $0.receiver)]) }
+        }
+        let delivered = each("sallyport_notifications_delivered_total", "Notifications delivered.", .counter) {
+            $0.delivered
+        }
+        let failures = each("sallyport_notifications_failures_total", "Attempts that failed.", .counter) { $0.failures }
+        let dropped = each("sallyport_notifications_dropped_total", "Notifications given up.", .counter) { $0.dropped }
+        let waiting = each("sallyport_notifications_waiting", "Notifications on their way.", .gauge) { $0.waiting }
+        return delivered + failures + dropped + waiting
     }
 
     private static func sinkMetrics(of gateway: Gateway) -> [Metric] {

@@ -1,3 +1,4 @@
+import AccessPolicy
 import ArgumentParser
 import Foundation
 import Glibc
@@ -77,22 +78,7 @@ enum Output {
     /// Recorded text comes from clients and targets: what a terminal would act on, or show as nothing at all, is shown
     /// by its number and never sent.
     static func safe(_ text: some StringProtocol, keepingLines: Bool = false) -> String {
-        var result = ""
-        for scalar in text.unicodeScalars {
-            switch scalar {
-            case "\n" where keepingLines: result.unicodeScalars.append(scalar)
-            case "\n": result += "\\n"
-            case "\t": result += keepingLines ? "    " : "\\t"
-            case "\r": result += "\\r"
-            default:
-                if VisibleText.isShown(scalar) {
-                    result.unicodeScalars.append(scalar)
-                } else {
-                    result += VisibleText.number(scalar)
-                }
-            }
-        }
-        return result
+        VisibleText.safe(text, keepingLines: keepingLines)
     }
 
     /// Columns aligned by their widest cell; the last one is left ragged.

@@ -25,6 +25,7 @@ struct Harness {
 
     var machine: SessionMachine
     var terms: Terms
+    let policy = ToyPolicy()
     var ledger = LedgerModel()
     var target = ToyTarget()
     private(set) var violations: [String] = []
@@ -38,6 +39,8 @@ struct Harness {
     private(set) var judgements: [(id: ExchangeID, subject: CommandSubject)] = []
     private(set) var desk: [ExchangeID: Desk] = [:]
     private(set) var opened: Set<ExchangeID> = []
+    /// Those whose client's patience is over; the desk has not said yet whether it was decided before.
+    private(set) var deferrals: Set<ExchangeID> = []
     private(set) var wasConnected = false
     private(set) var questions: [ExchangeID: ApprovalQuestion] = [:]
     private(set) var lookUps = 0
@@ -130,7 +133,8 @@ struct Harness {
             if !ledger.isDurable(ledger.held[id.number]) {
                 violate("approval of \(id.number) asked for before its entry was durable")
             }
-            if desk[id] != nil { violate("approval of \(id.number) asked for twice") }
+            // Another policy asks anew, once the first question was taken back.
+            if let before = desk[id], before != .withdrawn { violate("approval of \(id.number) asked for twice") }
             desk[id] = .requested
             questions[id] = question
         case .withdrawApproval(let id):
@@ -144,7 +148,7 @@ struct Harness {
             }
         case .deferApproval(let id):
             if case .opened? = desk[id] {
-                desk[id] = .deferred
+                deferrals.insert(id)
             } else {
                 violate("approval of \(id.number) deferred, which is not open")
             }
@@ -331,7 +335,8 @@ extension Harness {
             context: context, database: "orders", targetUser: "app",
             masks: MaskSet(rules: [], key: MaskKey(bytes: [1])),
             cancelKey: (1, [1]), durability: terms.durability, limits: terms.limits, targetTLS: .disable)
-        input("signInGranted") { $0.signInGranted(sessionTerms, judge: ToyJudge(), opening: EntryDraft(.sessionOpen)) }
+        let judge = ToyJudge(policy: policy)
+        input("signInGranted") { $0.signInGranted(sessionTerms, judge: judge, opening: EntryDraft(.sessionOpen)) }
     }
 
     mutating func connectTarget() {
@@ -411,6 +416,13 @@ extension Harness {
         input("judged \(id.number) \(fails ? "failed" : "")") { $0.judged(id, verdict) }
     }
 
+    /// What texts call `from` is judged as `to` from now on.
+    mutating func changePolicy(_ from: Character, to: Character) {
+        policy.change(from, to: to)
+        ledger.policyHasChanged = true
+        input("policyChanged") { $0.policyChanged() }
+    }
+
     mutating func approvalOpened(_ id: ExchangeID) {
         let approval = RecordID(high: 7, low: id.number)
         desk[id] = .opened(approval)
@@ -424,6 +436,13 @@ extension Harness {
         case .withdrawn?, .decided?, .deferred?, nil: break
         }
         input("approvalDecided \(id.number) \(decision)") { $0.approvalDecided(id, decision) }
+    }
+
+    /// The desk defers the approval, or says that a decision is on its way.
+    mutating func answerDeferral(_ id: ExchangeID, _ isDeferred: Bool) {
+        deferrals.remove(id)
+        if isDeferred, case .opened? = desk[id] { desk[id] = .deferred }
+        input("approvalDeferred \(id.number) \(isDeferred)") { $0.approvalDeferred(id, isDeferred) }
     }
 
     /// The cancel reaches the target and its connection is closed.

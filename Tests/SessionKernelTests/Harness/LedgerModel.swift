@@ -27,6 +27,8 @@ struct LedgerModel {
     private(set) var outcomeOfToken: [String: RecordNumber] = [:]
     private(set) var substitutes: [String: RecordNumber] = [:]
     private(set) var held: [UInt64: RecordNumber] = [:]
+    /// Then what was held may be allowed without a grant.
+    var policyHasChanged = false
     private(set) var isSessionClosed = false
 
     mutating func append(_ number: RecordNumber, _ draft: EntryDraft, _ violate: (String) -> Void) {
@@ -41,7 +43,9 @@ struct LedgerModel {
         case .commandSubstituted:
             if let text = draft.content.first { substitutes[String(decoding: text.bytes, as: UTF8.self)] = number }
             return
-        case .commandAllowed, .commandGranted: permission[exchange] = number
+        case .commandAllowed, .commandGranted:
+            permission[exchange] = number
+            if draft.type == .commandAllowed, policyHasChanged { held[exchange] = nil }
         case .commandHeld: held[exchange] = number
         case .commandBlocked, .commandDenied, .commandExpired, .commandDeferred, .commandOutcome:
             if let earlier = terminal[exchange] {

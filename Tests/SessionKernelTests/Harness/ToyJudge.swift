@@ -2,9 +2,23 @@ import AccessPolicy
 import GatewayCore
 import SQLAnalysis
 import SessionKernel
+import Synchronization
+
+/// What the letters of verdicts mean, where that was changed.
+final class ToyPolicy: Sendable {
+    private let changes = Mutex<[Character: Character]>([:])
+
+    func change(_ from: Character, to: Character) { changes.withLock { $0[from] = to } }
+
+    func meaning(of letter: Character) -> Character {
+        changes.withLock { $0[letter] } ?? letter
+    }
+}
 
 /// Answers as each text says of itself.
 struct ToyJudge: CommandJudge {
+    var policy = ToyPolicy()
+
     /// Any analysis will do for the toy protocol: this one says that the text is past the limit, which needs no thread.
     static let analysis: SQLAnalysis = {
         var configuration = SQLAnalyzer.Configuration()
@@ -18,7 +32,11 @@ struct ToyJudge: CommandJudge {
     }()
 
     static func verdict(of toy: ToyText) -> Verdict {
-        switch toy.verdict {
+        verdict(toy.verdict)
+    }
+
+    private static func verdict(_ letter: Character) -> Verdict {
+        switch letter {
         case "a", "d": Verdict(kind: .allow, policy: "toy")
         case "h": Verdict(kind: .hold, rules: ["hold"], hold: HoldTerms(groups: ["dba"], within: 60), policy: "toy")
         // Waits for 5 s of its 60.
@@ -36,7 +54,7 @@ struct ToyJudge: CommandJudge {
     func verdict(on subject: CommandSubject) throws(GatewayError) -> Verdict? {
         guard let toy = ToyText(subject.text) else { throw GatewayError(.init("toy"), "not a toy text") }
         switch toy.when {
-        case .immediate: return Self.verdict(of: toy)
+        case .immediate: return Self.verdict(policy.meaning(of: toy.verdict))
         case .late, .never: return nil
         case .error: throw GatewayError(.init("toy"), "the policy is broken")
         }

@@ -1,8 +1,8 @@
 /// Text that somebody decides on, or that comes from elsewhere, so that it shows what it is.
-enum VisibleText {
+package enum VisibleText {
     /// Whether a terminal shows the scalar, as itself and nothing else. Spaces other than the one of ASCII, and what
     /// Unicode lets a renderer leave out, are not shown.
-    static func isShown(_ scalar: Unicode.Scalar) -> Bool {
+    package static func isShown(_ scalar: Unicode.Scalar) -> Bool {
         guard !scalar.isASCII else { return scalar.value >= 0x20 && scalar.value != 0x7F }
         if scalar.properties.isDefaultIgnorableCodePoint || blanks.contains(scalar) { return false }
         switch scalar.properties.generalCategory {
@@ -16,13 +16,29 @@ enum VisibleText {
     /// Shown as nothing, though they are symbols.
     private static let blanks: Set<Unicode.Scalar> = ["\u{2800}", "\u{16FE4}", "\u{1D159}"]
 
-    static func number(_ scalar: Unicode.Scalar) -> String {
+    package static func number(_ scalar: Unicode.Scalar) -> String {
         "\\u{" + String(scalar.value, radix: 16) + "}"
+    }
+
+    /// What a terminal would act on, or show as nothing at all, is shown by its number.
+    package static func safe(_ text: some StringProtocol, keepingLines: Bool = false) -> String {
+        var result = ""
+        for scalar in text.unicodeScalars {
+            switch scalar {
+            case "\n" where keepingLines: result.unicodeScalars.append(scalar)
+            case "\n": result += "\\n"
+            case "\t": result += keepingLines ? "    " : "\\t"
+            case "\r": result += "\\r"
+            default:
+                if isShown(scalar) { result.unicodeScalars.append(scalar) } else { result += number(scalar) }
+            }
+        }
+        return result
     }
 
     /// Letters that pass for ones of ASCII are given by their number: in a word that has letters of both kinds, and in
     /// one that is made of nothing else. A word of another script stays readable.
-    static func exact(_ text: String) -> String {
+    package static func exact(_ text: String) -> String {
         var result = ""
         var word: [Unicode.Scalar] = []
         func end() {
