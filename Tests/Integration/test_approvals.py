@@ -189,6 +189,50 @@ def test_two_of_two(gateway, client, marker, row):
     assert approvals(gateway, id).count("approval.approved") == 2
 
 
+def at_once(*calls):
+    """What each call returns; all of them begin at the same moment."""
+    answers, barrier = [None] * len(calls), threading.Barrier(len(calls))
+
+    def run(place, call):
+        barrier.wait()
+        answers[place] = call()
+
+    threads = [threading.Thread(target=run, args=each) for each in enumerate(calls)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    return answers
+
+
+def test_yes_and_no_at_once(gateway, connect, marker, row):
+    """One of them is first, in the record and for the command; the other is told so, and leaves no entry."""
+    client = connect("psycopg")
+    for subject in ("dana", "olga"):
+        gateway.approval_token(subject, ["dba"])
+    for number in range(8):
+        row.put("waits")
+        client.start(text("waits") + f" /* {number} */", marker)
+        id = pending(gateway, marker)["id"]
+        yes, no = at_once(lambda: gateway.try_decide("approve", id), lambda: gateway.try_decide("deny", id, subject="olga"))
+        assert yes != no
+        assert client.end()[0] == (held.DONE if yes else "42501")
+        made = [one for one in approvals(gateway, id) if one in ("approval.approved", "approval.denied")]
+        assert made == ["approval.approved" if yes else "approval.denied"]
+
+
+def test_one_person_at_once_counts_once(gateway, connect, marker, row):
+    row.put("two")
+    client = connect("psycopg")
+    gateway.approval_token("dana", ["dba"])
+    client.start(text("two"), marker)
+    id = pending(gateway, marker)["id"]
+    assert sorted(at_once(*[lambda: gateway.try_decide("approve", id)] * 6)) == [False] * 5 + [True]
+    assert approvals(gateway, id).count("approval.approved") == 1 and client.waits()
+    gateway.decide("deny", id, subject="olga")
+    assert client.end()[0] == "42501" and row.left("two") == 1
+
+
 def test_cancelled_while_held(gateway, client, marker, row):
     row.put("waits")
     client.start(text("waits"), marker)
