@@ -59,6 +59,9 @@ var targets: [Target] = [
         on: ["GatewayCore", "SQLAnalysis", "AccessPolicy", "DataMasking", "AuditLedger", nioCore, deque]),
     floor(
         "PostgresDialect", on: ["SessionKernel", "GatewayCore", "SQLAnalysis", "DataMasking", nioCore, crypto, deque]),
+    floor(
+        "HTTPDialect",
+        on: ["SessionKernel", "GatewayCore", "SQLAnalysis", "AccessPolicy", "AuditLedger", nioCore, deque]),
 
     floor("HTTPContent", on: ["CZlib", "CBrotli", nioCore]),
 
@@ -74,7 +77,8 @@ var targets: [Target] = [
     floor(
         "GatewayServer",
         on: [
-            "SessionKernel", "PostgresDialect", "AuditStore", "AuditLedger", "Identity", "CredentialVault",
+            "SessionKernel", "PostgresDialect", "HTTPDialect", "AuditStore", "AuditLedger", "Identity",
+            "CredentialVault",
             "GatewayConfiguration", "AccessPolicy", "DataMasking", "SQLAnalysis", "GatewayCore",
             nioCore, nioPosix, nioSSL, x509, asn1, crypto, logging, lifecycle, deque,
             asyncHTTPClient, nioHTTP1,
@@ -101,8 +105,8 @@ var targets: [Target] = [
         dependencies: [
             "GatewayServer", "AuditConsole", "LedgerWitness", "AuditStore", "AuditLedger", "Identity",
             "CredentialVault",
-            "GatewayConfiguration", "AccessPolicy", "DataMasking", "GatewayCore", "PostgresDialect", "SessionKernel",
-            "SQLAnalysis", argumentParser, logging,
+            "GatewayConfiguration", "AccessPolicy", "DataMasking", "GatewayCore", "PostgresDialect", "HTTPDialect",
+            "SessionKernel", "SQLAnalysis", argumentParser, logging,
             lifecycle, asyncHTTPClient,
             nioCore, nioHTTP1,
         ],
@@ -138,6 +142,9 @@ var targets: [Target] = [
             crypto,
         ]),
     tests(of: "HTTPContent", with: ["CZlib", nioCore]),
+    tests(
+        of: "HTTPDialect",
+        with: ["SessionKernel", "GatewayCore", "SQLAnalysis", "AccessPolicy", "DataMasking", "AuditLedger", nioCore]),
     tests(of: "AuditStore", with: ["AuditLedger", "GatewayCore", "CXXHash", crypto, grdb]),
     tests(of: "HTTPLimits", with: [hummingbird, nioCore, nioEmbedded]),
     tests(of: "LedgerWitness", with: ["AuditLedger", "AuditStore", "GatewayCore", crypto, logging]),

@@ -39,6 +39,8 @@ package struct CommandSubject: Sendable {
     package var liftsReadOnly = false
     /// It asks about masked columns, and a mask says what then happens.
     package var oracle: OracleUse?
+    /// What is asked for, of a command that is a request.
+    package var request: (any RequestFacts)?
     /// The command's text as judged and forwarded.
     package var text: [UInt8]
     package var notUnderstood: NotUnderstood?

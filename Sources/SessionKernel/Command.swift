@@ -74,6 +74,8 @@ package struct Assessment {
     package var prepared: [[UInt8]] = []
     /// Why the client says that this may not wait, in the command's own text; a claim, no right.
     package var breakGlass: String?
+    /// Seconds that the client waits for an approval at most, as it says; 0: not at all. Nil when it does not say.
+    package var patience: Int?
     /// A refusal that needs no rule: the dialect itself cannot let it pass.
     package var refusal: Refusal?
     /// Decided already: the command continues one that was (its verdict stands).
@@ -136,6 +138,8 @@ package struct SessionTerms: Sendable {
     package var schema: SchemaVersion
     /// The target itself shall hold the session to reading.
     package var isReadOnly: Bool
+    /// Where the target is reached, for protocols that tell it themselves.
+    package var targetPlace = TargetPlace()
 
     package init(
         context: SessionContext, database: String, targetUser: String, masks: MaskSet,
@@ -153,6 +157,17 @@ package struct SessionTerms: Sendable {
         self.schema = schema
         self.isReadOnly = isReadOnly
     }
+}
+
+/// A target's place as a URL has it: host and port, and a path that everything lies under, without a slash at its end.
+package struct TargetPlace: Sendable, Hashable {
+    package var authority = ""
+    package var path = ""
+    package var isTLS = false
+    /// How the target is shown its credential: what a client sends in that place goes no further.
+    package var credential = TargetCredential.Form.password
+
+    package init() {}
 }
 
 /// When a record counts as safe (DESIGN section 6).
@@ -203,12 +218,26 @@ package struct SessionLimits: Sendable, Hashable {
 
 /// The target's credential, handed to one upstream.
 package struct TargetCredential: Sendable {
+    /// How it is shown to the target.
+    package enum Form: Sendable, Hashable {
+        /// Name and password, in the protocol's own way (HTTP: Basic); without a name nothing is shown.
+        case password
+        /// `Authorization: Bearer`.
+        case bearer
+        /// The value of a header field of that name.
+        case header(String)
+        /// The value of a query parameter of that name.
+        case query(String)
+    }
+
     package var username: String
     package var password: [UInt8]?
+    package var form: Form
 
-    package init(username: String, password: [UInt8]?) {
+    package init(username: String, password: [UInt8]?, form: Form = .password) {
         self.username = username
         self.password = password
+        self.form = form
     }
 }
 

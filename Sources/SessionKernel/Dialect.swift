@@ -18,9 +18,16 @@ package import SQLAnalysis
 /// Every length is checked against `limits` before it is allocated, arithmetic is overflow-checked, and what cannot be
 /// right throws a `DialectFault`, which ends this session only.
 package protocol Dialect: SendableMetatype {
+    /// How long a connection to the target is of use.
+    var targetUse: TargetUse { get }
+
+    /// Seconds that a client waits for an approval when neither it nor the rule says: nil for as long as there is time.
+    var usualPatience: Int? { get }
+
     // MARK: The client's side
 
-    /// Frames bytes from the client. Bytes of an unfinished message stay inside the dialect.
+    /// Frames bytes from the client. Bytes of an unfinished message stay inside the dialect. A dialect whose target is
+    /// used `perCommand` gets a call without bytes once the client is signed in, to go on with what it kept.
     mutating func receive(fromClient bytes: ByteBuffer, into events: inout [ClientEvent]) throws(DialectFault)
 
     /// The client's TLS handshake is done; only now may bytes be accepted again.
@@ -46,6 +53,10 @@ package protocol Dialect: SendableMetatype {
     /// Of the chunks that one call emits only the last may end inside a message; `isAtBoundary` then says so.
     mutating func receive(fromTarget bytes: ByteBuffer, into events: inout [TargetEvent]) throws(DialectFault)
 
+    /// The target closed its connection, which is used `perCommand`: what the end means for an answer under way. An
+    /// exchange that still has no outcome afterwards is interrupted, and the session with it.
+    mutating func targetEnded(into events: inout [TargetEvent]) throws(DialectFault)
+
     /// Answers the last `.lookup` event; goes on with the bytes kept meanwhile.
     mutating func resume(with answer: LookupAnswer, into events: inout [TargetEvent]) throws(DialectFault)
 
@@ -66,6 +77,9 @@ package protocol Dialect: SendableMetatype {
 
     /// The command must not reach the target. Called at its place in the order, after its entry is durable.
     mutating func refuse(_ command: Command, _ refusal: Refusal) -> RefusalPlan
+
+    /// The refusal's code as this protocol's clients see it: what the entry holds.
+    func code(of refusal: Refusal) -> String
 
     /// A notice for a client that waits, or nil when one cannot be put in now (in the middle of a message, or not in
     /// this protocol).
@@ -96,9 +110,21 @@ package protocol Dialect: SendableMetatype {
 }
 
 extension Dialect {
+    package var targetUse: TargetUse { .perSession }
+    package var usualPatience: Int? { nil }
+    package mutating func targetEnded(into events: inout [TargetEvent]) throws(DialectFault) {}
     package func standalone(_ command: Command) -> StandaloneCommand? { nil }
-
     package var targetProcess: Int32? { nil }
+    package func code(of refusal: Refusal) -> String { refusal.code }
+}
+
+/// How long a connection to the target is of use.
+package enum TargetUse: Sendable {
+    /// Dialled at sign-in; its end is the session's. Commands follow each other without waiting for answers.
+    case perSession
+    /// Dialled when a command is to be forwarded and there is none; it may end between two commands. A command, or a
+    /// refusal, waits until what came before it has its outcome.
+    case perCommand
 }
 
 /// What the bytes of a client mean.
@@ -120,6 +146,9 @@ package enum ClientEvent {
     case cancel(key: [UInt8])
     /// The client says goodbye.
     case end
+    /// From these bytes on it is another session: the shell begins one with them once this one's commands are through.
+    /// No event follows; bytes that come later are added by the machine.
+    case handOver(ByteBuffer)
 }
 
 /// What the bytes of a target mean.
@@ -137,6 +166,12 @@ package enum TargetEvent {
     case pass(ByteBuffer)
     /// The end of an exchange: `bytes` are released only when its outcome is durable.
     case outcome(ByteBuffer, of: ExchangeID, Outcome)
+    /// The last bytes of an answer and its end: recorded like a chunk, released only when the outcome is durable.
+    case closing(ByteBuffer, of: ExchangeID, Outcome)
+    /// This connection to the target is of no further use (`perCommand` only): the next command gets another.
+    case dropTarget
+    /// The client's connection ends once it has got what it is owed.
+    case end
     /// Rows follow whose origins must be known first. Answered by `resume`.
     case lookup(LookupRequest)
     /// What runs shall be cancelled at the target: the client has got its answer's end already.
@@ -162,6 +197,8 @@ package enum RefusalPlan {
     /// dialect
     /// drops and passes the refusal on itself, behind the answers before it.
     case reply(ByteBuffer)
+    /// The same, and the client's connection ends with it.
+    case last(ByteBuffer)
     /// The target gets `bytes`, a statement of the gateway's own that fails, so that the target itself ends the
     /// transaction
     /// and keeps the order of answers; the dialect puts the refusal in place of the target's error. Recorded as its
@@ -185,6 +222,11 @@ package struct DialectFault: Error, Sendable {
         self.side = side
         self.refusal = Refusal(code: code, message: message)
     }
+
+    package init(side: Side, refusal: Refusal) {
+        self.side = side
+        self.refusal = refusal
+    }
 }
 
 /// A refusal in the gateway's words; the dialect turns it into the protocol's own.
@@ -194,6 +236,10 @@ package struct Refusal: Sendable, Hashable {
     package var message: String
     package var detail: String?
     package var hint: String?
+    /// The rules that decided, for protocols that can tell them apart from the words.
+    package var rules: [String] = []
+    /// The approval that the same command, sent again, would run by.
+    package var approval: RecordID?
 
     package init(code: String = "42501", message: String, detail: String? = nil, hint: String? = nil) {
         self.code = code

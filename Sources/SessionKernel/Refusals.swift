@@ -4,10 +4,12 @@ import GatewayCore
 /// The gateway's own words, in one place. Codes are SQLSTATEs (PostgreSQL appendix A); other dialects map them.
 enum Refusals {
     static func blocked(_ verdict: Verdict) -> Refusal {
-        Refusal(
+        var refusal = Refusal(
             message: verdict.message ?? "This command is not allowed here.",
             hint: verdict.decidedBy.isEmpty
                 ? nil : "Refused by \(quoted(verdict.decidedBy)). Ask the owners of this connection if you need it.")
+        refusal.rules = verdict.decidedBy
+        return refusal
     }
 
     static func denied(by approver: String, reason: String?) -> Refusal {
@@ -24,12 +26,15 @@ enum Refusals {
 
     /// The client is not kept waiting any longer; the approval stays open.
     static func deferred(_ approval: RecordID, _ verdict: Verdict) -> Refusal {
-        Refusal(
+        var refusal = Refusal(
             message: "This command waits for approval \(approval).",
             detail: "Nobody decided within \(verdict.hold?.wait ?? 0) seconds, and the request stays open.",
             hint: "Send exactly the same command again: once someone of \(quoted(verdict.hold?.groups ?? [])) "
                 + "has run `sallyport approve \(approval)`, it passes, once. Give it up with: sallyport withdraw \(approval)"
         )
+        refusal.rules = verdict.decidedBy
+        refusal.approval = approval
+        return refusal
     }
 
     static let withdrawn = Refusal(

@@ -49,6 +49,8 @@ package enum SessionAction {
     /// Close once what was sent is flushed.
     case closeTarget
     case closeClient
+    /// The client's connection stays and a new session begins on it with these bytes.
+    case handOver(ByteBuffer)
     /// The machine met an impossible input and ends the session; the text is for the gateway's log.
     case poisoned(String)
 }

@@ -153,6 +153,14 @@ package struct SessionMachine {
     private var targetIsWritable = true
     private var clientIsGone = false
     private var targetIsGone = true
+    /// `perCommand`: a connection to the target is being made.
+    private var isDialling = false
+    /// The command that was refused last: what else comes of it goes nowhere.
+    private var lastRefused: ExchangeID?
+    /// The session has entries of its own for its beginning and its end.
+    private var recordsSession = true
+    /// Bytes that another session on the client's connection begins with.
+    private var handedOver: ByteBuffer?
     private var clientSaidGoodbye = false
     private var targetWasBidFarewell = false
     /// Whether the next chunk of an answer begins a message; false in the middle of a streamed one.
@@ -181,7 +189,15 @@ package struct SessionMachine {
     }
 
     package mutating func clientBytes(_ bytes: ByteBuffer) -> [SessionAction] {
+        if handedOver != nil {
+            handedOver?.writeImmutableBuffer(bytes)
+            return []
+        }
         guard phase != .draining, phase != .sealing, phase != .closed, !clientSaidGoodbye else { return [] }
+        return readClientBytes(bytes)
+    }
+
+    private mutating func readClientBytes(_ bytes: ByteBuffer) -> [SessionAction] {
         do throws(DialectFault) {
             try dialect.receive(fromClient: bytes, into: &clientEvents)
         } catch {
@@ -213,7 +229,8 @@ package struct SessionMachine {
 
     // MARK: - Inputs: sign-in
 
-    package mutating func signInGranted(_ terms: SessionTerms, judge: any CommandJudge, opening: EntryDraft)
+    /// - Parameter opening: nil when others keep the entries of the session's beginning and end.
+    package mutating func signInGranted(_ terms: SessionTerms, judge: any CommandJudge, opening: EntryDraft?)
         -> [SessionAction]
     {
         guard phase == .signingIn else { return finish() }
@@ -222,8 +239,14 @@ package struct SessionMachine {
         durability = terms.durability
         keepsInput = terms.masks.isEmpty
         sessionLimits = terms.limits
+        recordsSession = opening != nil
+        if let opening { _ = record(opening) }
+        guard dialect.targetUse == .perSession else {
+            phase = .open
+            actions.append(.stopTimer(.signIn))
+            return readClientBytes(ByteBuffer())
+        }
         phase = .dialling
-        _ = record(opening)
         actions.append(.dial)
         return finish()
     }
@@ -239,11 +262,14 @@ package struct SessionMachine {
     // MARK: - Inputs: the target's connection
 
     package mutating func targetConnected(_ credential: TargetCredential) -> [SessionAction] {
-        guard phase == .dialling else {
+        guard phase == .dialling || phase == .open && isDialling else {
             actions.append(.closeTarget)
             return finish()
         }
+        isDialling = false
         targetIsGone = false
+        targetIsWritable = true
+        readsTarget = true
         do throws(DialectFault) {
             sendToTarget(try dialect.openTarget(credential))
         } catch {
@@ -255,6 +281,17 @@ package struct SessionMachine {
     /// The target could not be reached; `refusal` says so in words that name no credential.
     package mutating func targetUnreachable(_ refusal: Refusal) -> [SessionAction] {
         targetIsGone = true
+        if phase == .open, isDialling {
+            isDialling = false
+            if case .command(let command, let gate) = decided.first {
+                let outcome = Outcome(kind: .error, code: dialect.code(of: refusal), errorText: refusal.message)
+                let receivedAt = received[command.id] ?? now
+                let number = settle(command.id, outcome, Exchange(receivedAt: receivedAt, forwardedAt: now))
+                decided[0] = .refusal(command, refusal, gate: max(gate, number))
+                lastRefused = command.id
+            }
+            return finish()
+        }
         terminate(.targetLeft, refusal)
         return finish()
     }
@@ -289,7 +326,21 @@ package struct SessionMachine {
     }
 
     package mutating func targetClosed() -> [SessionAction] {
+        let wasGone = targetIsGone
         targetIsGone = true
+        if dialect.targetUse == .perCommand, phase == .open {
+            guard !wasGone else { return finish() }
+            nextChunkStartsMessage = dialect.isAtBoundary
+            do throws(DialectFault) {
+                try dialect.targetEnded(into: &targetEvents)
+            } catch {
+                takeTargetEvents()
+                terminate(.targetLeft, error.refusal)
+                return finish()
+            }
+            takeTargetEvents()
+            guard !open.isEmpty else { return finish() }
+        }
         if targetWasBidFarewell { terminate(.clientLeft, nil) }
         terminate(
             .targetLeft, Refusal(code: "08006", message: "The target closed the connection.", hint: "Connect again."))
@@ -343,7 +394,11 @@ package struct SessionMachine {
         }
         guard case .asked(let mayDefer) = state else { return finish() }
         head = .held(assessment, verdict, record: record, .open(approval, until: until, mayDefer: mayDefer))
-        notifyHeldClient()
+        if mayDefer, assessment.patience == 0, let (command, _) = headCommand(id) {
+            deferHead(command, approval)
+        } else {
+            notifyHeldClient()
+        }
         return finish()
     }
 
@@ -499,6 +554,7 @@ package struct SessionMachine {
     /// Nothing can be recorded any more: nothing passes any more (P3).
     package mutating func ledgerFailed() -> [SessionAction] {
         guard phase != .closed, phase != .sealing else { return finish() }
+        handedOver = nil
         let failedIn = phase
         // Words may follow only where the bytes that the client has got so far end a message.
         let mayFollow = toClient.isEmpty || toClient.startsMessage
@@ -586,6 +642,7 @@ package struct SessionMachine {
             if phase == .draining || phase == .sealing {
                 toClient.discard()
                 cancel = .none
+                handedOver = nil
                 shut()
             }
         }
@@ -601,7 +658,9 @@ package struct SessionMachine {
     }
 
     private mutating func take(_ event: ClientEvent) {
-        guard phase != .draining, phase != .sealing, phase != .closed, !clientSaidGoodbye else { return }
+        guard phase != .draining, phase != .sealing, phase != .closed, !clientSaidGoodbye, handedOver == nil else {
+            return
+        }
         switch event {
         case .reply(let bytes):
             toClient.append(bytes, gate: 0)
@@ -629,6 +688,10 @@ package struct SessionMachine {
             clientSaidGoodbye = true
             guard phase == .open else { return terminate(.clientLeft, nil) }
             if case .held = head { abandonHeld() } else { push(.end) }
+        case .handOver(let bytes):
+            guard phase == .open else { return poison("handed over in \(phase)") }
+            handedOver = bytes
+            push(.end)
         }
     }
 
@@ -675,6 +738,7 @@ package struct SessionMachine {
                 enqueue(.carry(bytes, of: id))
             case .inputChunk(let bytes, let id):
                 popHead()
+                guard id != lastRefused else { continue }
                 let number = recordChunk(bytes, of: id, .input)
                 enqueue(.inputChunk(bytes, of: id, gate: durability == .strict ? number : 0))
             case .end:
@@ -751,8 +815,9 @@ package struct SessionMachine {
 
     private mutating func refuse(_ command: Command, _ refusal: Refusal, _ draft: EntryDraft) {
         var draft = draft
-        draft.outcome = Outcome(kind: .blocked, code: refusal.code)
+        draft.outcome = Outcome(kind: .blocked, code: dialect.code(of: refusal))
         popHead()
+        lastRefused = command.id
         enqueue(.refusal(command, refusal, gate: record(draft)))
     }
 
@@ -770,9 +835,10 @@ package struct SessionMachine {
         // What is decided and not sent yet may still change what a name means. What is durable goes first.
         forward()
         guard phase == .open, case .held = head else { return }
-        let isWanted = (terms.wait != nil || terms.scope != .once) && decided.isEmpty
+        let wait = assessment.patience.map { min($0, terms.wait ?? $0) } ?? terms.wait ?? dialect.usualPatience
+        let isWanted = (wait != nil || terms.scope != .once) && decided.isEmpty
         let standalone = isWanted ? dialect.standalone(command) : nil
-        let patience = standalone == nil ? nil : terms.wait.flatMap { $0 < terms.within ? $0 : nil }
+        let patience = standalone == nil ? nil : wait.flatMap { $0 < terms.within ? $0 : nil }
         head = .held(assessment, verdict, record: record, .asked(mayDefer: patience != nil))
         actions.append(
             .requestApproval(
@@ -783,7 +849,8 @@ package struct SessionMachine {
                     text: assessment.content.first { $0.kind == .text }?.bytes ?? [],
                     parameters: assessment.content.first { $0.kind == .parameters }?.bytes ?? [],
                     prepared: assessment.prepared, subject: assessment.subject)))
-        actions.append(.startTimer(.approval, seconds: patience ?? terms.within))
+        // Who does not wait at all still hears which approval it is.
+        actions.append(.startTimer(.approval, seconds: max(patience ?? terms.within, 1)))
         actions.append(.startTimer(.notice, seconds: Self.noticeSeconds))
     }
 
@@ -833,6 +900,7 @@ package struct SessionMachine {
             switch item {
             case .command(let command, _):
                 if case .inFlight = cancel { return }
+                guard targetMayTake() else { return }
                 dequeue()
                 let receivedAt = received.removeValue(forKey: command.id) ?? now
                 guard let bytes = dialect.submit(.command(command)) else {
@@ -847,10 +915,14 @@ package struct SessionMachine {
                 sendToTarget(bytes)
             case .refusal(let command, let refusal, _):
                 if case .inFlight = cancel { return }
+                if dialect.targetUse == .perCommand, !open.isEmpty { return }
                 dequeue()
                 received[command.id] = nil
                 switch dialect.refuse(command, refusal) {
                 case .reply(let bytes): toClient.append(bytes, gate: 0)
+                case .last(let bytes):
+                    toClient.append(bytes, gate: 0)
+                    return terminate(.clientLeft, nil)
                 case .drop: break
                 case .substitute(let bytes, let text):
                     var draft = EntryDraft(.commandSubstituted, exchange: command.id.number)
@@ -875,11 +947,28 @@ package struct SessionMachine {
             case .end:
                 // What came before it runs to its end, as without a gateway; the target ends by itself should no answer
                 // come.
-                guard open.isEmpty else { return sayFarewell() }
+                guard open.isEmpty else {
+                    if dialect.targetUse == .perSession { sayFarewell() }
+                    return
+                }
                 dequeue()
+                let next = handedOver
                 terminate(.clientLeft, nil)
+                handedOver = next
             }
         }
+    }
+
+    /// Whether the target can be given a command now; dials where there is no connection to it.
+    private mutating func targetMayTake() -> Bool {
+        guard dialect.targetUse == .perCommand else { return true }
+        guard open.isEmpty else { return false }
+        guard targetIsGone else { return true }
+        if !isDialling {
+            isDialling = true
+            actions.append(.dial)
+        }
+        return false
     }
 
     private mutating func sayFarewell() {
@@ -916,31 +1005,23 @@ package struct SessionMachine {
             toClient.append(greeting, gate: lastRecord)
         case .chunk(let bytes, let id, let rows):
             let startsMessage = nextChunkStartsMessage
-            nextChunkStartsMessage = true
-            if let id, open[id] == nil { return poison("an answer for exchange \(id.number), which is not open") }
-            let number = recordChunk(bytes, of: id, .answer)
-            if let id {
-                open[id]?.bytesOut += bytes.readableBytes
-                open[id]?.rows += rows
-                if sessionLimits.rows > 0, let total = open[id]?.rows, total > sessionLimits.rows {
-                    return terminate(.limit, Refusals.tooManyRows(sessionLimits.rows), inWords: startsMessage)
-                }
-            }
+            guard let number = takeChunk(bytes, of: id, rows: rows) else { return }
             toClient.append(
                 bytes, gate: durability == .strict ? number : 0, mayWait: id != nil, startsMessage: startsMessage)
         case .pass(let bytes):
             toClient.append(bytes, gate: 0)
         case .outcome(let bytes, let id, let outcome):
-            guard let exchange = open.removeValue(forKey: id) else {
-                return poison("an outcome for exchange \(id.number), which is not open")
-            }
-            let number = settle(id, outcome, exchange)
-            isOverdue = false
-            if sessionLimits.seconds > 0 {
-                actions.append(
-                    open.isEmpty ? .stopTimer(.exchange) : .startTimer(.exchange, seconds: sessionLimits.seconds))
-            }
-            toClient.append(bytes, gate: number)
+            if let number = takeOutcome(outcome, of: id) { toClient.append(bytes, gate: number) }
+        case .closing(let bytes, let id, let outcome):
+            let startsMessage = nextChunkStartsMessage
+            if bytes.readableBytes > 0, takeChunk(bytes, of: id, rows: 0) == nil { return }
+            guard let number = takeOutcome(outcome, of: id) else { return }
+            toClient.append(bytes, gate: number, startsMessage: startsMessage)
+        case .dropTarget:
+            targetIsGone = true
+            actions.append(.closeTarget)
+        case .end:
+            terminate(.clientLeft, nil)
         case .lookup(let request):
             isLookingUp = true
             actions.append(.lookUp(request))
@@ -949,6 +1030,40 @@ package struct SessionMachine {
         case .fatal(let refusal):
             terminate(.protocolError, refusal)
         }
+    }
+
+    /// Records a part of an answer; nil when the session ends instead.
+    private mutating func takeChunk(_ bytes: ByteBuffer, of id: ExchangeID?, rows: Int) -> RecordNumber? {
+        let startsMessage = nextChunkStartsMessage
+        nextChunkStartsMessage = true
+        if let id, open[id] == nil {
+            poison("an answer for exchange \(id.number), which is not open")
+            return nil
+        }
+        let number = recordChunk(bytes, of: id, .answer)
+        guard let id else { return number }
+        open[id]?.bytesOut += bytes.readableBytes
+        open[id]?.rows += rows
+        if sessionLimits.rows > 0, let total = open[id]?.rows, total > sessionLimits.rows {
+            terminate(.limit, Refusals.tooManyRows(sessionLimits.rows), inWords: startsMessage)
+            return nil
+        }
+        return number
+    }
+
+    /// Records the end of an exchange; nil when the session ends instead.
+    private mutating func takeOutcome(_ outcome: Outcome, of id: ExchangeID) -> RecordNumber? {
+        guard let exchange = open.removeValue(forKey: id) else {
+            poison("an outcome for exchange \(id.number), which is not open")
+            return nil
+        }
+        let number = settle(id, outcome, exchange)
+        isOverdue = false
+        if sessionLimits.seconds > 0 {
+            actions.append(
+                open.isEmpty ? .stopTimer(.exchange) : .startTimer(.exchange, seconds: sessionLimits.seconds))
+        }
+        return number
     }
 
     /// Writes the entry that ends an exchange; its number gates the closing bytes (P2).
@@ -1040,6 +1155,7 @@ package struct SessionMachine {
     /// Ends the session for good: withdraws what waits, cancels what runs, records how everything ended.
     /// `inWords` is false where the client has got half a message.
     private mutating func terminate(_ reason: SessionEnd, _ refusal: Refusal?, inWords: Bool = true) {
+        handedOver = nil
         switch phase {
         case .draining, .sealing, .closed: return
         case .connecting, .signingIn:
@@ -1056,9 +1172,11 @@ package struct SessionMachine {
         _ = cancelHead()
         if let refusal, inWords { toClient.append(dialect.abort(refusal), gate: 0) }
         if case .none = cancel { sayFarewell() }
-        var draft = EntryDraft(.sessionClose)
-        draft.reasonCode = reason.rawValue
-        _ = record(draft)
+        if recordsSession {
+            var draft = EntryDraft(.sessionClose)
+            draft.reasonCode = reason.rawValue
+            _ = record(draft)
+        }
         close(reason)
     }
 
@@ -1079,7 +1197,11 @@ package struct SessionMachine {
             actions.append(.stopTimer(timer))
         }
         actions.append(.closeTarget)
-        actions.append(.closeClient)
+        if let handedOver, !clientIsGone {
+            actions.append(.handOver(handedOver))
+        } else {
+            actions.append(.closeClient)
+        }
     }
 
     private mutating func poison(_ text: String) {

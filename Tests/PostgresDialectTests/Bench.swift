@@ -105,7 +105,7 @@ struct Bench {
             }
             if let refusal {
                 switch dialect.refuse(command, refusal) {
-                case .reply(let bytes):
+                case .reply(let bytes), .last(let bytes):
                     log.append("reply \(bytes.types)")
                     toClient.writeImmutableBuffer(bytes)
                 case .substitute(let bytes, _):
@@ -124,6 +124,7 @@ struct Bench {
         case .inputChunk(let bytes, let id):
             if let bytes = dialect.submit(.inputChunk(bytes, of: id)) { toTarget.writeImmutableBuffer(bytes) }
         case .end: log.append("end")
+        case .handOver: Issue.record("a hand-over")
         case .reply, .startTLS, .signIn, .cancel: Issue.record("a sign-in event in an open session")
         }
     }
@@ -154,7 +155,7 @@ struct Bench {
             case .pass(let bytes):
                 log.append("pass \(bytes.types)")
                 toClient.writeImmutableBuffer(bytes)
-            case .outcome(let bytes, let id, let outcome):
+            case .outcome(let bytes, let id, let outcome), .closing(let bytes, let id, let outcome):
                 if open.remove(id.number) == nil { Issue.record("an outcome of \(id.number), which is not open") }
                 log.append("outcome \(id.number) \(outcome.kind.rawValue) \(bytes.types)")
                 outcomes[id.number] = outcome
@@ -163,6 +164,7 @@ struct Bench {
                 lookups.append(request)
                 log.append("lookup")
             case .cancel: log.append("cancel")
+            case .end, .dropTarget: Issue.record("the end of a target used per command")
             case .fatal(let refusal): log.append("fatal \(refusal.code)")
             case .reply, .startTLS, .ready: Issue.record("a sign-in event in an open session")
             }

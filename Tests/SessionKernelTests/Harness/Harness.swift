@@ -164,6 +164,7 @@ struct Harness {
         case .stopTimer(let timer): timers[timer] = nil
         case .closeTarget: targetIsClosed = true
         case .closeClient: clientIsClosed = true
+        case .handOver: violate("handed over")
         case .poisoned(let text): poisons.append(text)
         }
         for text in found { violate(text) }

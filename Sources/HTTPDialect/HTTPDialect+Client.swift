@@ -1,0 +1,197 @@
+import DequeModule
+import GatewayCore
+package import NIOCore
+package import SessionKernel
+
+/// From the client's bytes to commands.
+extension HTTPDialect {
+    package mutating func receive(fromClient bytes: ByteBuffer, into events: inout [ClientEvent]) throws(DialectFault) {
+        guard fault == nil, !reader.isStopped else { return }
+        reader.append(bytes)
+        defer { reader.settle() }
+        do throws(MalformedHTTP) {
+            try read(into: &events)
+        } catch {
+            let refusal = Refusal(code: String(error.status), message: Self.sentence(error.message))
+            reader.stop()
+            fault = refusal
+            // What is wrong is said in its place: behind the answers that are owed. A request that will never be whole
+            // cannot be answered.
+            guard open.isEmpty || open.last?.isWhole == false else { return }
+            throw DialectFault(side: .client, refusal: refusal)
+        }
+    }
+
+    static func sentence(_ text: String) -> String { text.prefix(1).uppercased() + text.dropFirst() + "." }
+
+    private mutating func read(into events: inout [ClientEvent]) throws(MalformedHTTP) {
+        while true {
+            if let request = waiting {
+                guard terms != nil else { return }
+                waiting = nil
+                begin(request, into: &events)
+            }
+            if pending != nil {
+                guard try readBody(into: &events) else { return }
+                continue
+            }
+            guard let bytes = try reader.head() else { return }
+            let request = try ParsedRequest(bytes, hosts: settings.hosts)
+            let identity = try Self.identity(of: request, settings)
+            guard let own = self.identity else {
+                self.identity = identity
+                waiting = request
+                events.append(
+                    .signIn(
+                        SignInProof(
+                            connection: identity.connection, database: "", token: identity.token,
+                            claims: identity.claims, isTLS: settings.isTLS)))
+                return
+            }
+            guard own.isSame(as: identity) else {
+                var rest = ByteBuffer(bytes: bytes)
+                rest.writeImmutableBuffer(reader.input)
+                reader.stop()
+                events.append(.handOver(rest))
+                return
+            }
+            begin(request, into: &events)
+        }
+    }
+
+    private static func identity(
+        of request: ParsedRequest, _ settings: Settings
+    ) throws(MalformedHTTP) -> ClientIdentity {
+        guard settings.isTLS || settings.acceptsClearText else {
+            throw MalformedHTTP("this gateway takes a token over TLS only: use https", status: 403)
+        }
+        guard let token = ClientIdentity.token(in: request.head.block) else {
+            throw MalformedHTTP(
+                "no token was given: send one as Authorization: Bearer, Basic with the token as its password, "
+                    + "x-api-key or Sallyport-Token", status: 401)
+        }
+        return ClientIdentity(
+            connection: request.connection, token: token, claims: ClientIdentity.claims(in: request.head.block))
+    }
+
+    private mutating func begin(_ request: ParsedRequest, into events: inout [ClientEvent]) {
+        pending = Pending(parsed: request)
+        reader.beginBody(request.head.framing)
+        guard request.head.expectsContinue, request.head.framing != .none, reader.input.readableBytes == 0 else {
+            return
+        }
+        if open.isEmpty {
+            events.append(.reply(Self.continues))
+        } else {
+            owesContinue = true
+        }
+    }
+
+    static var continues: ByteBuffer { ByteBuffer(staticString: "HTTP/1.1 100 Continue\r\n\r\n") }
+
+    /// False when more must come.
+    private mutating func readBody(into events: inout [ClientEvent]) throws(MalformedHTTP) -> Bool {
+        guard var request = pending else { return true }
+        pending = nil
+        while true {
+            if let body = reader.finishedBody() {
+                finish(&request, trailers: body.trailers, into: &events)
+                return true
+            }
+            let room = request.id == nil ? limits.command - request.body.readableBytes : Int.max
+            guard room > 0 else {
+                emit(&request, isWhole: false, trailers: nil, into: &events)
+                continue
+            }
+            guard let piece = try reader.bodyPiece(limit: room) else {
+                guard let body = reader.finishedBody() else { break }
+                finish(&request, trailers: body.trailers, into: &events)
+                return true
+            }
+            if request.id == nil, piece.readableBytes > room {
+                emit(&request, isWhole: false, trailers: nil, into: &events)
+            }
+            if request.id != nil {
+                emit(piece, of: request, into: &events)
+            } else if request.body.readableBytes == 0 {
+                request.body = piece
+            } else {
+                request.body.writeImmutableBuffer(piece)
+            }
+        }
+        pending = request
+        return false
+    }
+
+    /// The body has ended.
+    private mutating func finish(_ request: inout Pending, trailers: FieldBlock?, into events: inout [ClientEvent]) {
+        if request.id == nil {
+            emit(&request, isWhole: true, trailers: trailers, into: &events)
+        } else {
+            if request.framing == .chunked { emit(Self.lastChunk(trailers), asPartOf: request, into: &events) }
+            if let last = open.indices.last, open[last].id == request.id { open[last].isWhole = true }
+        }
+        if !request.parsed.head.keepsAlive { reader.stop() }
+    }
+
+    /// The command, with what has come of its body.
+    private mutating func emit(
+        _ request: inout Pending, isWhole: Bool, trailers: FieldBlock?, into events: inout [ClientEvent]
+    ) {
+        guard let terms else { return }
+        let id = ExchangeID(nextID)
+        nextID += 1
+        request.id = id
+        let framed = request.parsed.head.framing
+        if isWhole, trailers == nil {
+            request.framing = framed == .none ? .none : .length(request.body.readableBytes)
+        } else {
+            request.framing = framed
+        }
+        var head = ForwardedHead(request.parsed, terms: terms, isTLS: settings.isTLS, framing: request.framing)
+        if request.framing == .chunked {
+            writeChunk(request.body, into: &head.bytes)
+            if isWhole { head.bytes.writeImmutableBuffer(Self.lastChunk(trailers)) }
+        } else {
+            head.bytes.writeImmutableBuffer(request.body)
+        }
+        request.body = ByteBuffer()
+        var open = OpenRequest(id: id, parsed: request.parsed)
+        (open.targetEnd, open.fieldsStart, open.hasQuery) = (head.targetEnd, head.fieldsStart, head.hasQuery)
+        open.bodyStart = head.fieldsEnd
+        open.framing = request.framing
+        open.isWhole = isWhole
+        self.open.append(open)
+        events.append(.command(Command(id: id, bytes: head.bytes)))
+    }
+
+    private mutating func emit(_ piece: ByteBuffer, of request: Pending, into events: inout [ClientEvent]) {
+        guard request.framing == .chunked else { return emit(piece, asPartOf: request, into: &events) }
+        var chunk = ByteBuffer()
+        writeChunk(piece, into: &chunk)
+        emit(chunk, asPartOf: request, into: &events)
+    }
+
+    private mutating func emit(_ bytes: ByteBuffer, asPartOf request: Pending, into events: inout [ClientEvent]) {
+        guard let id = request.id, let last = open.indices.last, open[last].id == id else { return }
+        open[last].partsFramed += 1
+        events.append(.inputChunk(bytes, of: id))
+    }
+
+    /// RFC 9110 section 6.5.1: fields that say how a message is read or who sends it are none for a trailer.
+    private static func lastChunk(_ trailers: FieldBlock?) -> ByteBuffer {
+        var bytes = ByteBuffer(staticString: "0\r\n")
+        if let trailers { writeTrailers(trailers, into: &bytes) }
+        bytes.writeStaticString("\r\n")
+        return bytes
+    }
+
+    static func writeTrailers(_ trailers: FieldBlock, into bytes: inout ByteBuffer) {
+        for field in trailers.fields where field.kind == .other {
+            bytes.writeBytes(trailers.name(field))
+            bytes.writeStaticString(": ")
+            bytes.writeBytes(trailers.value(field))
+            bytes.writeStaticString("\r\n")
+        }
+    }
+}

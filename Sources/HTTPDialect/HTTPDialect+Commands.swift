@@ -1,0 +1,168 @@
+import AccessPolicy
+import AuditLedger
+import DequeModule
+import GatewayCore
+package import NIOCore
+package import SQLAnalysis
+package import SessionKernel
+
+/// What is judged, and what then goes to the target.
+extension HTTPDialect {
+    package mutating func assess(_ command: Command, analysis: SQLAnalysis?) -> Assessment {
+        guard let terms, let request = open.first(where: { $0.id == command.id }) else {
+            return Assessment(
+                subject: CommandSubject(classes: [.unknown]), refusal: Refusal(code: "XX000", message: "Unknown."))
+        }
+        let meaning = MethodMeaning(request.parsed.method)
+        var subject = CommandSubject(
+            classes: [meaning.statementClass], verbs: [request.parsed.method], text: request.parsed.requestPath.encoded,
+            principal: terms.context.principal, agent: terms.context.agent, connection: terms.context.connection)
+        subject.request = request.parsed
+        if meaning.statementClass == .unknown {
+            subject.notUnderstood = NotUnderstood(
+                message: "what the method \(request.parsed.method) does is not known")
+        }
+        var assessment = Assessment(
+            subject: subject, classes: [meaning.word], verb: request.parsed.method,
+            objects: [PathTemplate.of(request.parsed.requestPath)],
+            content: [ContentItem(.text, RecordedRequest.text(of: command.bytes, request))])
+        assessment.refusal = Self.refusal(of: request.parsed)
+        assessment.patience = request.preference.patience
+        return assessment
+    }
+
+    private static func refusal(of request: ParsedRequest) -> Refusal? {
+        if ["TRACE", "TRACK", "CONNECT"].contains(request.method) {
+            // It would show the client what the target was sent, the credential with it.
+            return Refusal(code: "405", message: "The method \(request.method) is not served.")
+        }
+        if request.head.block.all(.upgrade).flatMap(listElements).contains(where: { $0.isWord("websocket") }) {
+            return Refusal(code: "501", message: "WebSocket connections are not available in this version.")
+        }
+        return nil
+    }
+
+    /// All that the target would get, without what differs from one sending of the same request to the next.
+    package func standalone(_ command: Command) -> StandaloneCommand? {
+        guard let request = open.first(where: { $0.id == command.id }), request.isWhole, request.partsFramed == 0,
+            let head = command.bytes.getBytes(at: command.bytes.readerIndex, length: request.bodyStart)
+        else { return nil }
+        var bytes = ByteBuffer()
+        for (index, line) in head.split(separator: 0x0A).enumerated()
+        where index == 0 || !RequestPreference.isPassing(line.prefix { $0 != 0x3A }) {
+            bytes.writeBytes(line)
+            bytes.writeStaticString("\n")
+        }
+        let place = command.bytes.readerIndex + request.bodyStart
+        guard let body = command.bytes.getSlice(at: place, length: command.bytes.writerIndex - place) else {
+            return nil
+        }
+        bytes.writeImmutableBuffer(body)
+        return StandaloneCommand(command: bytes)
+    }
+
+    package mutating func submit(_ item: Submission) -> ByteBuffer? {
+        switch item {
+        case .command(let command):
+            guard let request = open.first, request.id == command.id, !isForwarded else { return nil }
+            isForwarded = true
+            response.begin(request)
+            return withCredential(command.bytes, request)
+        case .inputChunk(let bytes, let id):
+            guard isForwarded, open.first?.id == id else { return nil }
+            open[0].partsSubmitted += 1
+            return bytes
+        case .carry: return nil
+        }
+    }
+
+    /// The judged bytes with the target's credential put in.
+    private func withCredential(_ bytes: ByteBuffer, _ request: OpenRequest) -> ByteBuffer {
+        guard let credential else { return bytes }
+        var shown = ByteBuffer()
+        var place = request.fieldsStart
+        switch credential.form {
+        case .password:
+            guard !credential.username.isEmpty else { return bytes }
+            shown.writeStaticString("Authorization: Basic ")
+            shown.writeBytes(
+                Base64.encode(Array(credential.username.utf8) + [0x3A] + (credential.password ?? [])))
+            shown.writeStaticString("\r\n")
+        case .bearer:
+            shown.writeStaticString("Authorization: Bearer ")
+            shown.writeBytes(credential.password ?? [])
+            shown.writeStaticString("\r\n")
+        case .header(let name):
+            shown.writeString(name + ": ")
+            shown.writeBytes(credential.password ?? [])
+            shown.writeStaticString("\r\n")
+        case .query(let name):
+            place = request.targetEnd
+            shown.writeString((request.hasQuery ? "&" : "?") + name + "=")
+            for byte in credential.password ?? [] {
+                if Octets.unreserved.contains(byte) {
+                    shown.writeInteger(byte)
+                } else {
+                    var encoded: [UInt8] = []
+                    RequestPath.appendEncoded(byte, to: &encoded)
+                    shown.writeBytes(encoded)
+                }
+            }
+        }
+        guard let head = bytes.getSlice(at: bytes.readerIndex, length: place),
+            let rest = bytes.getSlice(at: bytes.readerIndex + place, length: bytes.readableBytes - place)
+        else { return bytes }
+        var all = ByteBuffer()
+        all.reserveCapacity(bytes.readableBytes + shown.readableBytes)
+        all.writeImmutableBuffer(head)
+        all.writeImmutableBuffer(shown)
+        all.writeImmutableBuffer(rest)
+        return all
+    }
+
+    package mutating func refuse(_ command: Command, _ refusal: Refusal) -> RefusalPlan {
+        guard let request = open.first, request.id == command.id else { return .drop }
+        open.removeFirst()
+        isForwarded = false
+        let keeps = request.keepsClient
+        var bytes = Problem.response(
+            refusal, isHead: request.isHead, version: request.version, closes: !keeps,
+            isAccepted: request.preference.isAsynchronous && refusal.approval != nil)
+        guard keeps else {
+            reader.stop()
+            return .last(bytes)
+        }
+        guard open.isEmpty else { return .reply(bytes) }
+        if let fault {
+            bytes.writeImmutableBuffer(Problem.response(fault, closes: true))
+            return .last(bytes)
+        }
+        if let more = takeContinue() { bytes.writeImmutableBuffer(more) }
+        return .reply(bytes)
+    }
+
+    /// What a client waits for that has announced a body, now that all before it is answered.
+    mutating func takeContinue() -> ByteBuffer? {
+        guard owesContinue else { return nil }
+        owesContinue = false
+        return Self.continues
+    }
+}
+
+/// What a method is said to do (RFC 9110 section 9.2).
+struct MethodMeaning {
+    let statementClass: StatementClass
+    /// As the entry says it.
+    let word: String
+
+    init(_ method: String) {
+        (statementClass, word) =
+            switch method {
+            case "GET", "HEAD", "OPTIONS", "PROPFIND", "REPORT", "SEARCH", "QUERY": (.select, "read")
+            case "POST": (.insert, "write")
+            case "PUT", "PATCH", "PROPPATCH", "MKCOL", "COPY", "MOVE", "LOCK", "UNLOCK": (.update, "write")
+            case "DELETE": (.delete, "delete")
+            default: (.unknown, "unknown")
+            }
+    }
+}
