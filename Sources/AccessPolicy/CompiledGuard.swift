@@ -77,7 +77,7 @@ struct GuardTestReader {
                 "add statement, table, without, matches, group or another key")
         }
         let words = words()
-        return people() + deeds(words) + objects(words) + text()
+        return people() + deeds(words) + requests() + objects(words) + text()
     }
 
     // MARK: Who, when and why
@@ -134,6 +134,36 @@ struct GuardTestReader {
         if let joins = when.joins {
             tests.append(JoinTest(most: joins))
             if joins < 1 { problem("when.joins", "there is no join of \(joins) relations", "use 1 or more") }
+        }
+        return tests
+    }
+
+    private mutating func requests() -> [any GuardTest] {
+        let when = rule.when
+        let isStrict = rule.then != .allow
+        var tests: [any GuardTest] = []
+        if !when.method.isEmpty { tests.append(MethodTest(when.method)) }
+        if !when.path.isEmpty {
+            let patterns = when.path.list.compactMap(PathPattern.init)
+            for text in when.path.list where PathPattern(text) == nil {
+                problem(
+                    "when.path", "`\(text)` is no path, so the guard could never apply",
+                    "write it from its slash on, without a query, with * within a segment and ** for any segments")
+            }
+            tests.append(PathTest(patterns: patterns, isNegated: when.path.isNegated, isStrict: isStrict))
+        }
+        for field in when.header {
+            let name = field.name.lowercased()
+            let hidden = ["authorization", "x-api-key", "sallyport-token", "cookie", "host", "content-length"]
+            if hidden.contains(name) || !PathPattern.isToken(name) {
+                problem(
+                    "when.header", "no rule can see a header field `\(field.name)`",
+                    "name a field that is passed on to the target")
+            }
+            tests.append(ValueTest(.header, name, field.words, isStrict: isStrict))
+        }
+        for parameter in when.query {
+            tests.append(ValueTest(.query, parameter.name, parameter.words, isStrict: isStrict))
         }
         return tests
     }

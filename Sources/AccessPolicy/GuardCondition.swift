@@ -14,6 +14,17 @@ extension GuardRule {
         var isEmpty: Bool { list.isEmpty }
     }
 
+    /// Words about something that has a name of its own: a header field, a query parameter.
+    package struct NamedWords: Sendable, Hashable {
+        package var name: String
+        package var words: Words
+
+        package init(name: String, words: Words) {
+            self.name = name
+            self.words = words
+        }
+    }
+
     /// What a command must be for the rule to apply; all that is given must hold.
     package struct Condition: Sendable, Hashable {
         // What is done.
@@ -38,6 +49,16 @@ extension GuardRule {
         package var withoutLimit = false
         /// Regular expression on the text.
         package var matches: String?
+
+        // What is asked for, of requests.
+
+        /// Methods; one of them. Negated: none of them.
+        package var method: Words = []
+        /// Patterns of paths: `*` within a segment, `**` for any segments.
+        package var path: Words = []
+        /// Patterns of the values of header fields; all must hold. Negated: no value is one of them.
+        package var header: [NamedWords] = []
+        package var query: [NamedWords] = []
 
         // Who does it, when and why.
 
@@ -85,6 +106,10 @@ extension GuardRule.Condition {
         add("joins", joins.map { [String($0)] } ?? [])
         add("without", (withoutWhere ? ["where"] : []) + (withoutLimit ? ["limit"] : []))
         add("matches", matches.map { [$0] } ?? [])
+        add("method", method)
+        add("path", path)
+        for field in header { add("header." + field.name, field.words) }
+        for parameter in query { add("query." + parameter.name, parameter.words) }
         add("principal", principal)
         add("issuer", issuer)
         add("group", group)

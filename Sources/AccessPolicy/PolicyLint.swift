@@ -84,7 +84,8 @@ package enum PolicyLint {
 
     /// Whether every command that `narrow` is met by meets `wide` too. False when that is not sure.
     static func covers(_ wide: GuardRule.Condition, _ narrow: GuardRule.Condition) -> Bool {
-        coversDeeds(wide, narrow) && coversObjects(wide, narrow) && coversPeople(wide, narrow)
+        coversDeeds(wide, narrow) && coversRequests(wide, narrow) && coversObjects(wide, narrow)
+            && coversPeople(wide, narrow)
     }
 
     private static func coversDeeds(_ wide: GuardRule.Condition, _ narrow: GuardRule.Condition) -> Bool {
@@ -102,6 +103,12 @@ package enum PolicyLint {
             guard let other = narrow.joins, other >= joins else { return false }
         }
         return wide.matches == nil || wide.matches == narrow.matches
+    }
+
+    /// Only the same words are sure.
+    private static func coversRequests(_ wide: GuardRule.Condition, _ narrow: GuardRule.Condition) -> Bool {
+        (wide.method.isEmpty || wide.method == narrow.method) && (wide.path.isEmpty || wide.path == narrow.path)
+            && wide.header.allSatisfy(narrow.header.contains) && wide.query.allSatisfy(narrow.query.contains)
     }
 
     /// `wide` and `narrow` are words of `statement:`.

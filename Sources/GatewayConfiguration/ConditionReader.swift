@@ -5,7 +5,7 @@ import Yams
 struct ConditionReader {
     static let keys: Set<String> = [
         "statement", "table", "schema", "column", "column_read", "column_written", "function", "joins", "without",
-        "matches", "principal", "issuer", "group", "agent", "purpose", "time",
+        "matches", "method", "path", "header", "query", "principal", "issuer", "group", "agent", "purpose", "time",
     ]
 
     /// Issuers that may be named.
@@ -23,6 +23,10 @@ struct ConditionReader {
         condition.joins = when["joins"]?.int(1...1000)
         if let without = when["without"] { readWithout(without, &condition) }
         condition.matches = when["matches"].flatMap { $0.text() }
+        condition.method = words(when["method"])
+        condition.path = words(when["path"])
+        condition.header = named(when["header"])
+        condition.query = named(when["query"])
         condition.principal = words(when["principal"])
         condition.issuer = issuers(when["issuer"])
         condition.group = words(when["group"])
@@ -36,6 +40,17 @@ struct ConditionReader {
     private func words(_ value: Value?) -> GuardRule.Words {
         guard let (list, isNegated) = negatable(value) else { return [] }
         return GuardRule.Words(list.texts(), isNegated: isNegated)
+    }
+
+    /// `{name: [pattern, ...]}`: header fields, query parameters.
+    private func named(_ value: Value?) -> [GuardRule.NamedWords] {
+        guard let value else { return [] }
+        let names = value.node.mapping.map { Set($0.compactMap { $0.key.scalar?.string }) } ?? []
+        guard let section = value.section(names) else { return [] }
+        if names.isEmpty { value.problem("nothing is named here", fix: "write {name: [pattern]}") }
+        return names.sorted().compactMap { name in
+            section[name].map { GuardRule.NamedWords(name: name, words: words($0)) }
+        }
     }
 
     private func negatable(_ value: Value?) -> (Value, isNegated: Bool)? {

@@ -82,12 +82,14 @@ package struct Endpoint: Sendable, Hashable, CustomStringConvertible {
 
 package struct ListenConfiguration: Sendable, Hashable {
     package var postgres: Endpoint?
+    package var http: Endpoint?
     package var console: Endpoint?
     /// What the console is called from outside, without a slash at its end; nil where nobody said.
     package var consoleURL: String?
 
-    package init(postgres: Endpoint? = nil, console: Endpoint? = nil) {
+    package init(postgres: Endpoint? = nil, http: Endpoint? = nil, console: Endpoint? = nil) {
         self.postgres = postgres
+        self.http = http
         self.console = console
     }
 }
@@ -125,7 +127,7 @@ package struct ConnectionConfiguration: Sendable {
     }
 
     package var name: String
-    /// The protocol: `postgres`.
+    /// The protocol: `postgres`, `http`.
     package var kind: String
     package var target: TargetConfiguration
     package var databases = Databases.own
@@ -189,6 +191,8 @@ package struct TargetConfiguration: Sendable, Hashable {
     package var tls: TLSMode
     /// A PEM file with the authorities to trust; nil for the system's.
     package var authority: String?
+    /// What every path at the target begins with (HTTP), without a slash at its end.
+    package var path = ""
 
     package init(host: String, port: Int, database: String, tls: TLSMode, authority: String? = nil) {
         self.host = host
@@ -200,12 +204,23 @@ package struct TargetConfiguration: Sendable, Hashable {
 }
 
 package struct CredentialConfiguration: Sendable {
+    /// How it is shown to the target.
+    package enum Form: Sendable, Hashable {
+        /// In the protocol's own way (HTTP: Basic); without a name there is none.
+        case password
+        case bearer
+        case header(String)
+        case query(String)
+    }
+
     package var username: String
     package var password: SecretReference?
+    package var form = Form.password
 
-    package init(username: String, password: SecretReference?) {
+    package init(username: String, password: SecretReference?, form: Form = .password) {
         self.username = username
         self.password = password
+        self.form = form
     }
 }
 

@@ -70,18 +70,21 @@ struct ConfigurationReader {
 
     private func readListen(_ value: Value) -> ListenConfiguration {
         var listen = ListenConfiguration()
-        let keys: Set<String> = ["postgres", "console", "console_url"]
-        guard let section = value.section(keys, later: ["ssh", "http", "mysql", "kubernetes"]) else { return listen }
+        let keys: Set<String> = ["postgres", "http", "console", "console_url"]
+        guard let section = value.section(keys, later: ["ssh", "mysql", "kubernetes"]) else { return listen }
         listen.consoleURL = section["console_url"].flatMap(readConsoleURL)
         listen.postgres = section["postgres"].flatMap(readEndpoint)
+        listen.http = section["http"].flatMap(readEndpoint)
         listen.console = section["console"].flatMap(readEndpoint)
-        if section["postgres"] == nil, section["console"] == nil {
+        if section["postgres"] == nil, section["http"] == nil, section["console"] == nil {
             value.problem(
                 "there is nothing to listen on",
                 fix: "write listen: {postgres: 127.0.0.1:6432, console: 127.0.0.1:6090}")
         }
-        if let one = listen.postgres, one == listen.console {
-            section["console"]?.problem("postgres and console share one address", fix: "give each its own port")
+        let all = [("postgres", listen.postgres), ("http", listen.http), ("console", listen.console)]
+        for (index, (name, endpoint)) in all.enumerated() {
+            guard let endpoint, let other = all[..<index].first(where: { $0.1 == endpoint }) else { continue }
+            section[name]?.problem("\(other.0) and \(name) share one address", fix: "give each its own port")
         }
         return listen
     }
@@ -128,7 +131,8 @@ struct ConfigurationReader {
         switch value.rawText {
         case "auto": return .auto
         case "off":
-            for endpoint in [listen.postgres, listen.console].compactMap({ $0 }) where !endpoint.isLoopback {
+            for endpoint in [listen.postgres, listen.http, listen.console].compactMap({ $0 }) where !endpoint.isLoopback
+            {
                 value.problem(
                     "without TLS tokens and answers would cross the network in the clear, and \(endpoint) is not on loopback",
                     fix: "write tls: auto or {certificate: …, key: …}, or listen on 127.0.0.1")

@@ -11,37 +11,49 @@ struct ConnectionReader {
     let sharedRulesHold: Bool
 
     /// Kinds that the product has but this version has not.
-    private static let laterKinds: Set<String> = ["mysql", "ssh", "http", "llm", "mcp", "kubernetes"]
+    private static let laterKinds: Set<String> = ["mysql", "ssh", "llm", "mcp", "kubernetes"]
 
     func connection(_ value: Value) -> ConnectionConfiguration? {
         // The kind decides which keys there are, so it is read first.
-        if let kind = value.node.mapping?["kind"]?.scalar?.string, kind != "postgres" {
+        let kind = value.node.mapping?["kind"]?.scalar?.string ?? "postgres"
+        if !["postgres", "http"].contains(kind) {
             let mark = value.node.mapping?["kind"]?.mark
             if Self.laterKinds.contains(kind) {
                 value.log.problem(
                     mark, value.path + ".kind", "connections of kind \(kind) are not available in this version",
-                    fix: "use kind: postgres, or remove the connection")
+                    fix: "use kind: postgres or http, or remove the connection")
             } else {
                 value.log.problem(
                     mark, value.path + ".kind", "there is no kind `\(kind.prefix(60))`",
-                    fix: "did you mean `postgres`? It is the one kind in this version")
+                    fix: "did you mean `postgres` or `http`? They are the kinds of this version")
             }
             return nil
         }
+        let common: Set<String> = [
+            "name", "kind", "target", "credential", "access", "break_glass", "labels", "record", "guard", "read_only",
+            "not_understood", "limits",
+        ]
+        let later: Set<String> = ["on_refusal", "retention", "max_unwitnessed"]
+        let isHTTP = kind == "http"
         guard
             let section = value.section(
-                [
-                    "name", "kind", "target", "databases", "credential", "access", "break_glass", "labels", "record",
-                    "mask", "guard",
-                    "read_only",
-                    "not_understood", "limits",
-                ], later: ["on_refusal", "retention", "max_unwitnessed"])
+                isHTTP ? common : common.union(["databases", "mask"]),
+                later: isHTTP ? later.union(["mask", "host"]) : later)
         else { return nil }
-        _ = section.required("kind", "write kind: postgres")
+        _ = section.required("kind", "write kind: postgres or http")
         let name = section.required("name", "name the connection; clients use it as their user name").flatMap(readName)
-        let target = section.required("target", "write target: {host: …, port: 5432, database: …}").flatMap(readTarget)
-        let credential = section.required("credential", "write credential: {username: …, password: {env: …}}").flatMap(
-            readCredential)
+        let target: TargetConfiguration?
+        let credential: CredentialConfiguration?
+        if kind == "http" {
+            let reader = HTTPConnectionReader(context: context)
+            target = section.required("target", "write target: {url: https://…}").flatMap(reader.target)
+            // An API may ask for none.
+            credential = section.read("credential", or: .none, reader.credential)
+        } else {
+            target = section.required("target", "write target: {host: …, port: 5432, database: …}").flatMap(readTarget)
+            credential = section.required("credential", "write credential: {username: …, password: {env: …}}").flatMap(
+                readCredential)
+        }
         let access = section.required(
             "access", "write access: {groups: […]}; without it nobody could use the connection"
         )
@@ -53,6 +65,7 @@ struct ConnectionReader {
         let labels = section["labels"].map(readLabels) ?? [:]
         let masks = PolicyReader.masks(section["mask"], context.detectors)
         let guards = PolicyReader.guards(section["guard"], issuers: context.issuers)
+        section["guard"].map { ConditionScope.check(guards, in: $0, of: kind) }
         let isReadOnly = section["read_only"].map { $0.bool() ?? true } ?? false
         let notUnderstood = PolicyReader.notUnderstood(section["not_understood"])
 
@@ -65,7 +78,7 @@ struct ConnectionReader {
         }
 
         guard let name, let target, let credential, let access else { return nil }
-        var connection = ConnectionConfiguration(name: name, kind: "postgres", target: target, credential: credential)
+        var connection = ConnectionConfiguration(name: name, kind: kind, target: target, credential: credential)
         connection.access = access
         connection.accessRequest = accessRequest
         connection.breakGlass = breakGlass

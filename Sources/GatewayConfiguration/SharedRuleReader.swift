@@ -22,6 +22,12 @@ struct SharedRuleReader {
                     fix: "name connections of this file, or labels that one of them has")
             }
             for index in chosen {
+                if let unfit = ConditionScope.unfit(rule.when, for: connections[index].kind) {
+                    section["when"]?.problem(
+                        "`\(unfit)` says nothing about connection \(connections[index].name) of kind "
+                            + "\(connections[index].kind), so the rule could never apply there",
+                        fix: "name only connections that the rule is about")
+                }
                 if connections[index].guards.contains(where: { $0.name == rule.name }) {
                     section["name"]?.problem(
                         "connection \(connections[index].name) has a guard named `\(rule.name)` of its own",

@@ -191,6 +191,7 @@ package final class Gateway: Sendable {
         notifier?.start()
         disk.start()
         if let endpoint = configuration.listen.postgres { try await listenPostgres(endpoint) }
+        if let endpoint = configuration.listen.http { try await listenHTTP(endpoint) }
         let approvals = self.approvals
         let ticker = group.next().scheduleRepeatedTask(initialDelay: .seconds(1), delay: .seconds(1)) { _ in
             approvals.expire()
@@ -208,6 +209,47 @@ package final class Gateway: Sendable {
             signInSeconds: configuration.signInSeconds)
         let limits = SessionLimits()
         let (services, loops, metrics) = (self.services, self.loops, self.metrics)
+        try await listen(on: endpoint, for: "postgres") { channel in
+            channel.eventLoop.makeCompletedFuture {
+                metrics.connections.add()
+                guard let ledger = loops[ObjectIdentifier(channel.eventLoop)] else {
+                    throw ChannelError.operationUnsupported
+                }
+                let shell = SessionShell(
+                    dialect: PostgresDialect(
+                        offersTLS: terms.tls != nil, acceptsClearText: terms.acceptsClearText, limits: limits),
+                    client: channel, services: services, listener: terms, loopLedger: ledger, limits: limits)
+                try channel.pipeline.syncOperations.addHandler(
+                    ClientHandler(shell: shell, signInSeconds: terms.signInSeconds))
+            }
+        }
+    }
+
+    private func listenHTTP(_ endpoint: Endpoint) async throws(GatewayError) {
+        let tls = try serverTLS(for: endpoint)
+        let (services, loops, metrics) = (self.services, self.loops, self.metrics)
+        let books = loops.mapValues { SharedSessionBook($0.eventLoop, services) }
+        let (isLoopback, seconds) = (endpoint.isLoopback, configuration.signInSeconds)
+        try await listen(on: endpoint, for: "http") { channel in
+            channel.eventLoop.makeCompletedFuture {
+                metrics.connections.add()
+                let loop = ObjectIdentifier(channel.eventLoop)
+                guard let ledger = loops[loop], let book = books[loop] else {
+                    throw ChannelError.operationUnsupported
+                }
+                let terms = ListenerTerms(
+                    kind: "http", tls: tls, acceptsClearText: isLoopback, signInSeconds: seconds, sharing: book)
+                try channel.pipeline.syncOperations.addHandler(
+                    HTTPClientSetup(services: services, terms: terms, ledger: ledger))
+            }
+        }
+    }
+
+    /// - Parameter initialize: makes a client's channel ready, on its event loop.
+    private func listen(
+        on endpoint: Endpoint, for kind: String,
+        initialize: @escaping @Sendable (any Channel) -> EventLoopFuture<Void>
+    ) async throws(GatewayError) {
         let bootstrap = ServerBootstrap(group: group)
             .serverChannelOption(.backlog, value: 256)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
@@ -215,30 +257,17 @@ package final class Gateway: Sendable {
             .childChannelOption(.socketOption(.so_keepalive), value: 1)
             .childChannelOption(.writeBufferWaterMark, value: SocketTuning.waterMark)
             .childChannelOption(.recvAllocator, value: SocketTuning.readBuffer)
-            .childChannelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture {
-                    metrics.connections.add()
-                    guard let ledger = loops[ObjectIdentifier(channel.eventLoop)] else {
-                        throw ChannelError.operationUnsupported
-                    }
-                    let shell = SessionShell(
-                        dialect: PostgresDialect(
-                            offersTLS: terms.tls != nil, acceptsClearText: terms.acceptsClearText, limits: limits),
-                        client: channel, services: services, listener: terms, loopLedger: ledger, limits: limits)
-                    try channel.pipeline.syncOperations.addHandler(
-                        ClientHandler(shell: shell, signInSeconds: terms.signInSeconds))
-                }
-            }
+            .childChannelInitializer(initialize)
         do {
             let channel = try await bootstrap.bind(host: endpoint.host, port: endpoint.port).get()
             let port = channel.localAddress?.port ?? endpoint.port
             state.withLock { state in
                 state.listeners.append(channel)
-                state.addresses.append(("postgres", Endpoint(host: endpoint.host, port: port)))
+                state.addresses.append((kind, Endpoint(host: endpoint.host, port: port)))
             }
         } catch {
             throw GatewayError(
-                .gatewayStart, "Cannot listen on \(endpoint) for postgres. Is the port taken? Change listen.postgres.",
+                .gatewayStart, "Cannot listen on \(endpoint) for \(kind). Is the port taken? Change listen.\(kind).",
                 cause: error)
         }
     }

@@ -17,11 +17,13 @@ struct GatewayServices: Sendable {
 
 /// What the sessions of one listener have in common.
 struct ListenerTerms: Sendable {
-    /// The protocol: `postgres`.
+    /// The protocol: `postgres`, `http`.
     var kind: String
     /// Offered to clients; nil for `tls: off`.
     var tls: NIOSSLContext?
     /// Tokens may come in clear text: the listener is on loopback.
     var acceptsClearText: Bool
     var signInSeconds: Int
+    /// Sessions that client connections share; nil where each has its own.
+    var sharing: SharedSessionBook?
 }

@@ -395,7 +395,7 @@ package struct SessionMachine {
         guard case .asked(let mayDefer) = state else { return finish() }
         head = .held(assessment, verdict, record: record, .open(approval, until: until, mayDefer: mayDefer))
         if mayDefer, assessment.patience == 0, let (command, _) = headCommand(id) {
-            deferHead(command, approval)
+            askToDefer(command, approval)
         } else {
             notifyHeldClient()
         }

@@ -366,7 +366,7 @@ private let mistakes: [Mistake] = [
     sharedMistake("message: x", "policy[0]", "`connections` is missing"),
     Mistake("    guard: [{name: g, when: {}, then: block}]\n", 10, "connections[0].guard[0].when", "no condition"),
     Mistake(
-        "    guard: [{name: g, when: {path: /admin}, then: block}]\n", 10, "connections[0].guard[0].when.path",
+        "    guard: [{name: g, when: {route: /admin}, then: block}]\n", 10, "connections[0].guard[0].when.route",
         "not known here"),
     Mistake(
         "    guard: [{name: g, when: {matches: '(['}, then: block}]\n", 10, "connections[0].guard[0].when.matches",

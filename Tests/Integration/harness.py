@@ -386,11 +386,14 @@ class Gateway(Server):
         self.log.touch()
         give_away(self.log)
         self.port, self.console = free_port(), free_port()
+        # Only a gateway with such connections listens for HTTP.
+        self.http_port = free_port() if any(c.get("kind") == "http" for c in connections) else None
         self.config = self.folder / "sallyport.yaml"
         self.wrap = list(wrap)
         self.settings = {
             "data": str(self.folder / "data"),
-            "listen": {"postgres": f"127.0.0.1:{self.port}", "console": f"127.0.0.1:{self.console}"},
+            "listen": {"postgres": f"127.0.0.1:{self.port}", "console": f"127.0.0.1:{self.console}",
+                       **({"http": f"127.0.0.1:{self.http_port}"} if self.http_port else {})},
             "tls": "auto",
             "identity": {"local": True},
             "roles": {"admin": {"groups": ["platform"]}, "auditor": {"groups": ["security"]},

@@ -89,13 +89,16 @@ package struct AnswerView: Codable, Sendable, Hashable {
     package var error: String?
     /// Lines of COPY data; nil when there were none.
     package var copy: [String]?
+    /// The answer of a protocol whose answers are no rows; nil otherwise.
+    package var text: String?
     /// Fewer rows are shown than were recorded.
     package var isTruncated: Bool
 
     package init(
         results: [Result] = [], notices: [String] = [], error: String? = nil, copy: [String]? = nil,
-        isTruncated: Bool = false
+        text: String? = nil, isTruncated: Bool = false
     ) {
+        self.text = text
         self.copy = copy
         self.results = results
         self.notices = notices

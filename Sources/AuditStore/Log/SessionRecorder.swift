@@ -194,6 +194,9 @@ package final class SessionRecorder {
         }
     }
 
+    /// Appends what is kept back. All that was appended lies before the position returned, or at it.
+    package func flushed() throws(GatewayError) -> LogPosition { try flush() ?? last }
+
     /// Appends what is kept back; nil when nothing is.
     @discardableResult
     package func flush() throws(GatewayError) -> LogPosition? {

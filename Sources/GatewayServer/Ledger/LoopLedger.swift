@@ -13,7 +13,7 @@ protocol LedgerWaiter: AnyObject {
 
 /// The sessions of one event loop that wait for the ledger: however many wait, a batch wakes their loop once.
 final class LoopLedger: Sendable {
-    private let eventLoop: any EventLoop
+    let eventLoop: any EventLoop
     private let waiters: NIOLoopBoundBox<Waiters>
     /// Read by the ledger's thread: a loop where nobody waits is left asleep.
     private let hasWaiters = Atomic<Bool>(false)

@@ -16,6 +16,10 @@ enum SessionOrder: Sendable {
 struct SessionHandle: Sendable {
     private let perform: @Sendable (SessionOrder) -> EventLoopFuture<Void>
 
+    init(perform: @escaping @Sendable (SessionOrder) -> EventLoopFuture<Void>) {
+        self.perform = perform
+    }
+
     init(_ shell: SessionShell) {
         let loop = shell.eventLoop
         let bound = NIOLoopBound(shell, eventLoop: loop)

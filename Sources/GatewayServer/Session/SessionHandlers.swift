@@ -6,13 +6,27 @@ import SessionKernel
 final class ClientHandler: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
 
-    private let shell: SessionShell
+    private var shell: SessionShell
     private let signInSeconds: Int
     private var hasStarted = false
+    /// Makes the session that follows on the same channel.
+    private let successor: (() -> SessionShell)?
 
-    init(shell: SessionShell, signInSeconds: Int) {
+    init(shell: SessionShell, signInSeconds: Int, successor: (() -> SessionShell)? = nil) {
         self.shell = shell
         self.signInSeconds = signInSeconds
+        self.successor = successor
+        shell.onHandOver = { [weak self] bytes in self?.handOver(bytes) ?? false }
+    }
+
+    /// The session is over and another one begins with these bytes; false when there is none to follow.
+    private func handOver(_ bytes: ByteBuffer) -> Bool {
+        guard let successor else { return false }
+        shell = successor()
+        shell.onHandOver = { [weak self] bytes in self?.handOver(bytes) ?? false }
+        shell.input { $0.started(signInSeconds: signInSeconds) }
+        shell.input { $0.clientBytes(bytes) }
+        return true
     }
 
     func handlerAdded(context: ChannelHandlerContext) {
@@ -67,12 +81,16 @@ final class TargetHandler: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
 
     private let shell: SessionShell
+    /// Which of the session's connections to its target this is.
+    private let number: UInt64
 
-    init(shell: SessionShell) {
+    init(shell: SessionShell, number: UInt64) {
         self.shell = shell
+        self.number = number
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        guard shell.isTarget(number) else { return }
         shell.readBegan()
         let bytes = unwrapInboundIn(data)
         shell.input { $0.targetBytes(bytes) }
@@ -84,19 +102,20 @@ final class TargetHandler: ChannelInboundHandler {
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
         let isWritable = context.channel.isWritable
+        guard shell.isTarget(number) else { return }
         shell.input { $0.targetWritable(isWritable) }
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         if case .handshakeCompleted? = event as? TLSUserEvent {
-            shell.targetTLSEstablished()
+            if shell.isTarget(number) { shell.targetTLSEstablished() }
         } else {
             context.fireUserInboundEventTriggered(event)
         }
     }
 
     func channelInactive(context: ChannelHandlerContext) {
-        shell.targetClosed()
+        if shell.isTarget(number) { shell.targetClosed() }
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {

@@ -34,7 +34,14 @@ final class SessionShell: LedgerWaiter {
     private var timers: [SessionTimer: Scheduled<Void>] = [:]
 
     /// The session's place in the ledger, once it is signed in.
-    private var recorder: SessionRecorder?
+    var seat: LedgerSeat?
+    private var shared: SharedSession?
+    /// Called with the bytes that the next session on the client's channel begins with; false when there is none.
+    var onHandOver: ((ByteBuffer) -> Bool)?
+    /// Counts connections to the target: what comes of an earlier one is not meant any more.
+    private var targetNumber: UInt64 = 0
+    /// The target is connected, and its TLS handshake is under way.
+    private var handshake: Scheduled<Void>?
     private var positions: Deque<(number: RecordNumber, position: LogPosition)> = []
     /// The last so many of them are kept back by the recorder and have no place in the log yet.
     private var unplaced = 0
@@ -46,12 +53,12 @@ final class SessionShell: LedgerWaiter {
     private var cancelDelivery: EventLoopFuture<Void>?
     var isListed = false
 
-    private var admitted: AdmittedSession?
-    private var history = SessionHistory()
-    private var approvals: [ExchangeID: RecordID] = [:]
+    var admitted: AdmittedSession?
+    var history = SessionHistory()
+    var approvals: [ExchangeID: RecordID] = [:]
     /// Counts the questions: what comes of an earlier one, for the same exchange even, is not meant any more.
-    private var question: UInt64 = 0
-    private var isClosed = false
+    var question: UInt64 = 0
+    var isClosed = false
     private var lifeWatch: Scheduled<Void>?
     private var lastActivity = Timestamp.wall()
     /// Coarse on purpose: a session ends within this many seconds of its time.
@@ -105,7 +112,7 @@ final class SessionShell: LedgerWaiter {
         if waitsForSync {
             waitsForSync = false
             do throws(GatewayError) {
-                if unplaced > 0, let position = try recorder?.flush() { place(position) }
+                if unplaced > 0, let position = try seat?.flush() { place(position) }
             } catch {
                 return ledgerBroke()
             }
@@ -190,7 +197,15 @@ final class SessionShell: LedgerWaiter {
         // Each channel is taken out before it is closed: closing may call back at once.
         case .closeTarget:
             flushTarget()
+            targetNumber &+= 1
             close(target.take())
+        case .handOver(let bytes):
+            flushClient()
+            finish()
+            let channel = client.take()
+            // The next session takes it for granted that its client is read.
+            setReading(channel, true)
+            if !(onHandOver?(bytes) ?? false) { close(channel) }
         case .closeClient:
             flushClient()
             closeClient()
@@ -242,7 +257,7 @@ final class SessionShell: LedgerWaiter {
         services.metrics.count(draft)
         history.note(draft, at: Timestamp.wall())
         noteSchemaChange(draft)
-        append(number) { recorder throws(GatewayError) in try recorder.append(draft) }
+        append(number) { seat throws(GatewayError) in try seat.append(draft) }
     }
 
     /// What catalogues know is void when a session changes the schema: at the command, and at every outcome until its
@@ -260,10 +275,10 @@ final class SessionShell: LedgerWaiter {
         _ number: RecordNumber, _ id: ExchangeID?, _ direction: SessionKernel.ChunkDirection, _ bytes: ByteBuffer,
         _ isRetained: Bool
     ) {
-        append(number) { recorder throws(GatewayError) in
+        append(number) { seat throws(GatewayError) in
             let result = bytes.withUnsafeReadableBytes { raw in
                 Result<LogPosition?, GatewayError> { () throws(GatewayError) in
-                    try recorder.appendChunk(
+                    try seat.appendChunk(
                         exchange: id?.number ?? 0, direction: direction == .answer ? .answer : .input, raw,
                         retained: isRetained)
                 }
@@ -272,10 +287,10 @@ final class SessionShell: LedgerWaiter {
         }
     }
 
-    private func append(_ number: RecordNumber, _ body: (SessionRecorder) throws(GatewayError) -> LogPosition?) {
-        guard let recorder, !ledgerIsBroken else { return }
+    private func append(_ number: RecordNumber, _ body: (LedgerSeat) throws(GatewayError) -> LogPosition?) {
+        guard let seat, !ledgerIsBroken else { return }
         do throws(GatewayError) {
-            let position = try body(recorder)
+            let position = try body(seat)
             if let position { place(position) } else { unplaced += 1 }
             positions.append((number, position ?? .unknown))
             waitsForSync = true
@@ -295,29 +310,36 @@ final class SessionShell: LedgerWaiter {
     // MARK: - Sign-in
 
     private func verify(_ proof: SignInProof) {
-        let address = client.channel?.remoteAddress.map(Self.text) ?? "unknown"
+        let address = client.channel?.remoteAddress.map(ClientAddress.text) ?? "unknown"
         let (loop, shell, services) = (eventLoop, NIOLoopBound(self, eventLoop: eventLoop), self.services)
         let kind = listener.kind
+        if let known = listener.sharing?.known(proof, host: ClientAddress.host(of: address)) {
+            return verified(.success(known), proof, address)
+        }
         Task {
             let result = await services.signIn.admit(proof, kind: kind, clientAddress: address)
-            loop.execute { shell.value.verified(result) }
+            loop.execute { shell.value.verified(result, proof, address) }
         }
     }
 
-    private static func text(_ address: SocketAddress) -> String {
-        guard let host = address.ipAddress, let port = address.port else { return "unknown" }
-        return host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
-    }
-
-    private func verified(_ result: Result<AdmittedSession, SignInRefused>) {
+    private func verified(_ result: Result<AdmittedSession, SignInRefused>, _ proof: SignInProof, _ address: String) {
         guard !isClosed else { return }
         switch result {
         case .failure(let refused):
             services.metrics.signInsRefused.add()
             input { $0.signInRefused(refused.refusal) }
-        case .success(let session):
+        case .success(var session):
             do throws(GatewayError) {
-                recorder = try services.store.makeRecorder(session.context)
+                if let book = listener.sharing {
+                    let joined = try book.join(self, session, proof, host: ClientAddress.host(of: address))
+                    shared = joined
+                    seat = LedgerSeat(joined)
+                    session.context = joined.admitted.context
+                    session.terms.context = joined.admitted.context
+                    session.since = joined.admitted.since
+                } else {
+                    seat = LedgerSeat(try services.store.makeRecorder(session.context))
+                }
             } catch {
                 services.logger.error(
                     "a session could not be opened in the ledger", metadata: ["why": .string(error.message)])
@@ -325,10 +347,13 @@ final class SessionShell: LedgerWaiter {
             }
             admitted = session
             durability = session.terms.durability
+            watchLife()
+            guard shared == nil else {
+                return input { $0.signInGranted(session.terms, judge: session.judge, opening: nil) }
+            }
             services.sessions.add(SessionHandle(self), session)
             var opening = EntryDraft(.sessionOpen)
             opening.approval = session.access
-            watchLife()
             input { $0.signInGranted(session.terms, judge: session.judge, opening: opening) }
         }
     }
@@ -338,17 +363,24 @@ final class SessionShell: LedgerWaiter {
     private func dial() {
         guard let admitted else { return }
         let shell = NIOLoopBound(self, eventLoop: eventLoop)
-        TargetDialer.connect(admitted.connection, on: eventLoop) { channel in
+        targetNumber &+= 1
+        let (connection, number) = (admitted.connection, targetNumber)
+        TargetDialer.connect(connection, on: eventLoop) { channel in
             channel.pipeline.eventLoop.makeCompletedFuture {
-                try channel.pipeline.syncOperations.addHandler(TargetHandler(shell: shell.value))
+                if connection.beginsWithTLS {
+                    try channel.pipeline.syncOperations.addHandler(try TargetTLSContext.handler(for: connection))
+                }
+                try channel.pipeline.syncOperations.addHandler(TargetHandler(shell: shell.value, number: number))
             }
         }.whenComplete { result in
-            shell.value.dialled(result)
+            shell.value.dialled(result, number)
         }
     }
 
-    private func dialled(_ result: Result<any Channel, any Error>) {
-        guard !isClosed, let admitted else {
+    func isTarget(_ number: UInt64) -> Bool { number == targetNumber }
+
+    private func dialled(_ result: Result<any Channel, any Error>, _ number: UInt64) {
+        guard !isClosed, isTarget(number), let admitted else {
             if case .success(let channel) = result { channel.close(promise: nil) }
             return
         }
@@ -358,32 +390,45 @@ final class SessionShell: LedgerWaiter {
                 "a target cannot be reached",
                 metadata: ["connection": .string(admitted.connection.name), "why": .string(String(describing: error))])
             input {
-                $0.targetUnreachable(
-                    Refusal(
-                        code: "08001", message: "The target of this connection cannot be reached.",
-                        hint: "Try again, or ask its owners."))
+                $0.targetUnreachable(TargetRefusals.unreachable)
             }
         case .success(let channel):
             target = Outbox(channel)
-            do throws(GatewayError) {
-                let credential = try admitted.credential()
-                input { $0.targetConnected(credential) }
-            } catch {
-                services.logger.error(
-                    "a credential cannot be resolved",
-                    metadata: ["connection": .string(admitted.connection.name), "why": .string(error.message)])
-                input {
-                    $0.targetUnreachable(
-                        Refusal(
-                            code: "08001", message: "The gateway has no credential for this target.",
-                            hint: "Its operator finds the reason in the gateway's log."))
-                }
+            if admitted.connection.beginsWithTLS { awaitHandshake(channel) } else { targetIsThere() }
+        }
+    }
+
+    /// Nothing is sent before the target has proved who it is.
+    private func awaitHandshake(_ channel: any Channel) {
+        handshake = eventLoop.scheduleTask(in: .seconds(10)) { channel.close(promise: nil) }
+    }
+
+    private func targetIsThere() {
+        guard let admitted else { return }
+        do throws(GatewayError) {
+            let credential = try admitted.credential()
+            input { $0.targetConnected(credential) }
+        } catch {
+            services.logger.error(
+                "a credential cannot be resolved",
+                metadata: ["connection": .string(admitted.connection.name), "why": .string(error.message)])
+            close(target.take())
+            input {
+                $0.targetUnreachable(TargetRefusals.noCredential)
             }
         }
     }
 
     func targetClosed() {
         target = Outbox()
+        if handshake != nil {
+            endHandshake()
+            services.logger.warning(
+                "TLS to a target failed", metadata: ["connection": .string(admitted?.connection.name ?? "-")])
+            return input {
+                $0.targetUnreachable(TargetRefusals.noTLS)
+            }
+        }
         input { $0.targetClosed() }
     }
 
@@ -411,12 +456,21 @@ final class SessionShell: LedgerWaiter {
                 "TLS to the target cannot be set up",
                 metadata: ["connection": .string(admitted.connection.name), "why": .string(String(describing: error))])
             input {
-                $0.targetUnreachable(Refusal(code: "08001", message: "TLS to the target of this connection failed."))
+                $0.targetUnreachable(TargetRefusals.noTLS)
             }
         }
     }
 
+    private func endHandshake() {
+        handshake?.cancel()
+        handshake = nil
+    }
+
     func targetTLSEstablished() {
+        if handshake != nil {
+            endHandshake()
+            return targetIsThere()
+        }
         guard let target = target.channel else { return }
         let certificate = try? target.pipeline.syncOperations.nioSSL_peerCertificate()
         let binding = certificate.flatMap { TLSEndpointBinding.hash(of: $0) }
@@ -438,70 +492,6 @@ final class SessionShell: LedgerWaiter {
             let answer = (try? result.get()) ?? LookupAnswer(columns: nil)
             shell.value.input { $0.lookedUp(answer) }
         }
-    }
-
-    // MARK: - Approvals
-
-    private func requestApproval(_ id: ExchangeID, _ question: ApprovalQuestion) {
-        self.question &+= 1
-        let asked = self.question
-        guard case .same = question.terms.scope, question.standalone != nil, question.subject.isSameForOtherValues
-        else { return openApproval(id, question, asked, fingerprint: nil) }
-        let (loop, shell, analyzer) = (eventLoop, NIOLoopBound(self, eventLoop: eventLoop), services.analyzer)
-        let bound = NIOLoopBound(question, eventLoop: eventLoop)
-        analyzer.analyze(question.subject.text) { analysis in
-            analyzer.fingerprint(analysis) { fingerprint in
-                loop.execute {
-                    guard shell.value.question == asked else { return }
-                    shell.value.openApproval(id, bound.value, asked, fingerprint: fingerprint)
-                }
-            }
-        }
-    }
-
-    /// - Parameter asked: the question's number, by which what comes late is known.
-    private func openApproval(
-        _ id: ExchangeID, _ question: ApprovalQuestion, _ asked: UInt64, fingerprint: String?
-    ) {
-        guard let admitted, !isClosed else { return input { $0.approvalDecided(id, .failed("there is no session")) } }
-        let (loop, shell) = (eventLoop, NIOLoopBound(self, eventLoop: eventLoop))
-        services.approvals.open(
-            question, exchange: id, of: admitted, fingerprint: fingerprint, history: history.before(id)
-        ) { take in
-            loop.execute {
-                guard shell.value.question == asked else { return }
-                shell.value.approvals[id] = nil
-                let decision = take()
-                shell.value.input { $0.approvalDecided(id, decision) }
-            }
-        } opened: { approval in
-            loop.execute {
-                guard !shell.value.isClosed, shell.value.question == asked else {
-                    return shell.value.services.approvals.leave(approval.id)
-                }
-                shell.value.approvals[id] = approval.id
-                shell.value.input { $0.approvalOpened(id, approval.id, until: approval.expires) }
-                shell.value.askForLocks(approval.id)
-            }
-        }
-    }
-
-    /// For who decides: what the session's transaction holds while it waits. Nothing waits for the answer.
-    private func askForLocks(_ approval: RecordID) {
-        guard let admitted, let process = machine.dialect.targetProcess else { return }
-        let desk = services.approvals
-        desk.note(.asking, of: approval)
-        services.catalogues.locks(of: process, for: admitted, on: eventLoop).whenSuccess { desk.note($0, of: approval) }
-    }
-
-    /// The desk knows whether a decision came first; one that did is on its way here.
-    private func deferApproval(_ id: ExchangeID) {
-        let isDeferred = approvals[id].map { services.approvals.deferCommand($0) } ?? false
-        if isDeferred {
-            approvals[id] = nil
-            question &+= 1
-        }
-        input { $0.approvalDeferred(id, isDeferred) }
     }
 
     // MARK: - Session life
@@ -555,11 +545,14 @@ final class SessionShell: LedgerWaiter {
         timers.removeAll()
         for approval in approvals.values { services.approvals.leave(approval) }
         approvals.removeAll()
-        if let admitted { services.sessions.remove(admitted.context.session) }
-        if let recorder {
-            _ = try? recorder.flush()
+        endHandshake()
+        if shared == nil, let admitted { services.sessions.remove(admitted.context.session) }
+        if let seat {
+            _ = try? seat.flush()
             services.store.requestSync()
-            self.recorder = nil
+            self.seat = nil
         }
+        shared?.leave(self)
+        shared = nil
     }
 }

@@ -148,6 +148,35 @@ extension SessionLimits {
     }
 }
 
+extension TargetConfiguration {
+    func place(showing credential: CredentialConfiguration.Form) -> TargetPlace {
+        var place = TargetPlace()
+        let isTLS = tls != .disable
+        let name = host.contains(":") ? "[\(host)]" : host
+        place.authority = port == (isTLS ? 443 : 80) ? name : "\(name):\(port)"
+        place.path = path
+        place.isTLS = isTLS
+        place.credential = credential.kernel
+        return place
+    }
+}
+
+extension CredentialConfiguration.Form {
+    var kernel: TargetCredential.Form {
+        switch self {
+        case .password: .password
+        case .bearer: .bearer
+        case .header(let name): .header(name)
+        case .query(let name): .query(name)
+        }
+    }
+}
+
+extension ConnectionConfiguration {
+    /// TLS to the target begins with its first byte; other protocols ask for it in their own words.
+    var beginsWithTLS: Bool { kind == "http" && target.tls != .disable }
+}
+
 extension TargetConfiguration.TLSMode {
     /// How TLS is asked for on the wire; how much of the certificate is checked is `TargetTLSContext`'s.
     var negotiation: TargetTLS {

@@ -98,13 +98,15 @@ final class SignInService: Sendable {
         let context = SessionContext(
             session: RecordID(at: now), principal: identity.principal, agent: agent, connection: connection.name,
             kind: kind,
-            clientAddress: clientAddress, database: database, role: connection.credential.username,
+            clientAddress: clientAddress, database: database.isEmpty ? nil : database,
+            role: connection.credential.username.isEmpty ? nil : connection.credential.username,
             durability: book.durability == .relaxed ? "relaxed" : nil)
-        let terms = SessionTerms(
+        var terms = SessionTerms(
             context: context, database: database, targetUser: connection.credential.username, masks: entry.masks,
             cancelKey: sessions.makeCancelKey(), durability: book.durability, limits: entry.limits,
             targetTLS: connection.target.tls.negotiation, schema: entry.schema,
             isReadOnly: connection.isReadOnly)
+        terms.targetPlace = connection.target.place(showing: connection.credential.form)
         let credential = connection.credential
         let check = access.map { access in Self.check(access, of: identity, to: connection.name, approvals) }
         return AdmittedSession(
@@ -118,8 +120,20 @@ final class SignInService: Sendable {
             access: access?.approval, accessLasts: check
         ) { () throws(GatewayError) -> TargetCredential in
             let secret = try credential.password?.resolve()
-            return TargetCredential(username: credential.username, password: secret.map { $0.withBytes { Array($0) } })
+            return TargetCredential(
+                username: credential.username, password: secret.map { $0.withBytes { Array($0) } },
+                form: credential.form.kernel)
         }
+    }
+
+    /// Whether what was admitted a moment ago would be admitted now, as far as it can be told without its issuer.
+    func stillAdmits(_ session: AdmittedSession) -> Bool {
+        guard store.admissionProblem == nil, session.objection() == nil,
+            let entry = book.entry(named: session.connection.name, kind: session.context.kind),
+            entry.configuration.masks == session.connection.masks
+        else { return false }
+        if let lasts = session.accessLasts { return lasts() }
+        return entry.access.allows(session.identity.principal)
     }
 
     private static func check(

@@ -99,6 +99,7 @@ struct TimelineText {
                 Output.line("    " + Output.styled("... and \(result.rows.count - rows) more rows (--rows)", .faint))
             }
         }
+        if let text = answer.text { block(text) }
         for line in (answer.copy ?? []).prefix(rows) {
             Output.line("    " + Output.styled("copied: ", .faint) + short(line))
         }

@@ -4,6 +4,7 @@ import CredentialVault
 import GatewayConfiguration
 import GatewayCore
 import GatewayServer
+import HTTPDialect
 import PostgresDialect
 
 /// The record in a data folder on this machine.
@@ -27,12 +28,20 @@ enum LocalTrail {
     static func whole(_ trail: ArchiveTrail) -> ArchiveTrail {
         ArchiveTrail(trail.archive) { kind, columns, answer in
             kind == "postgres"
-                ? view(RecordedAnswer.decode(answer, columns: columns, rows: .max, valueBytes: .max)) : nil
+                ? view(RecordedAnswer.decode(answer, columns: columns, rows: .max, valueBytes: .max))
+                : view(kind, answer, limit: .max)
         }
     }
 
     private static func decode(kind: String, columns: [UInt8], answer: [UInt8]) -> AnswerView? {
-        kind == "postgres" ? view(RecordedAnswer.decode(answer, columns: columns)) : nil
+        kind == "postgres"
+            ? view(RecordedAnswer.decode(answer, columns: columns)) : view(kind, answer, limit: 64 << 10)
+    }
+
+    private static func view(_ kind: String, _ answer: [UInt8], limit: Int) -> AnswerView? {
+        guard kind == "http" else { return nil }
+        let (text, isWhole) = RecordedResponse.text(answer, limit: limit)
+        return AnswerView(text: text, isTruncated: !isWhole)
     }
 
     private static func view(_ recorded: RecordedAnswer) -> AnswerView {

@@ -1,0 +1,132 @@
+import AccessPolicy
+import GatewayConfiguration
+import Testing
+
+/// Connections of kind `http`: what is read, and what is refused where.
+@Suite struct HTTPConnectionTests {
+    private func text(_ connection: String) -> String {
+        """
+        data: ./data
+        listen: {http: 127.0.0.1:6080, console: 127.0.0.1:6090}
+        identity: {local: true}
+        connections:
+          - name: billing
+            kind: http
+            access: {groups: [agents]}
+            \(connection)
+
+        """
+    }
+
+    private func load(_ connection: String) throws -> ConnectionConfiguration {
+        let read = try Configuration.parse(text(connection), path: "/etc/gw.yaml", checkingSecrets: false)
+        return try #require(read.connections.first)
+    }
+
+    private func problems(_ connection: String) -> [ConfigurationProblem] {
+        do throws(ConfigurationErrors) {
+            _ = try Configuration.parse(text(connection), path: "/etc/gw.yaml", checkingSecrets: false)
+            return []
+        } catch {
+            return error.problems
+        }
+    }
+
+    @Test(arguments: [
+        ("https://billing.internal", "billing.internal", 443, "", TargetConfiguration.TLSMode.verifyFull),
+        ("https://billing.internal:8443/api/", "billing.internal", 8443, "/api", .verifyFull),
+        ("http://127.0.0.1:8000/a/b", "127.0.0.1", 8000, "/a/b", .disable),
+        ("HTTP://[::1]:80", "::1", 80, "", .disable),
+    ])
+    func aTargetIsAURL(_ url: String, _ host: String, _ port: Int, _ path: String, _ tls: TargetConfiguration.TLSMode)
+        throws
+    {
+        let target = try load("target: {url: \"\(url)\"}").target
+        #expect(target.host == host && target.port == port && target.path == path && target.tls == tls)
+    }
+
+    @Test func credentialsHaveTheirForms() throws {
+        func form(_ credential: String) throws -> CredentialConfiguration {
+            try load("target: {url: \"http://127.0.0.1:1\"}\n    credential: \(credential)").credential
+        }
+        #expect(try form("{bearer: {env: HOME}}").form == .bearer)
+        #expect(try form("{header: {name: X-Key, value: {env: HOME}}}").form == .header("X-Key"))
+        #expect(try form("{query: {name: key, value: {env: HOME}}}").form == .query("key"))
+        let basic = try form("{username: u, password: {env: HOME}}")
+        #expect(basic.form == .password && basic.username == "u" && basic.password != nil)
+        let none = try load("target: {url: \"http://127.0.0.1:1\"}").credential
+        #expect(none.form == .password && none.username == "" && none.password == nil)
+    }
+
+    @Test func guardsOnRequestsAreRead() throws {
+        let guards = try load(
+            "target: {url: \"http://127.0.0.1:1\"}\n    guard: [{name: g, when: {method: {not: [GET]}, "
+                + "path: [/a/**], header: {X-A: [b]}, query: {c: {not: [d]}}, statement: [write]}, then: block}]"
+        ).guards
+        #expect(
+            guards[0].when.parts.map { $0.key + "=" + $0.values.joined() } == [
+                "statement=write", "method.not=GET", "path=/a/**", "header.X-A=b", "query.c.not=d",
+            ])
+    }
+
+    @Test(arguments: [
+        ("target: {url: ftp://x}", "connections[0].target.url", "no address"),
+        ("target: {url: \"http://u:p@x\"}", "connections[0].target.url", "no address"),
+        ("target: {url: \"http://x/?a\"}", "connections[0].target.url", "no address"),
+        ("target: {url: \"http://x/a/../b\"}", "connections[0].target.url", "no address"),
+        ("target: {url: \"http://x:0\"}", "connections[0].target.url", "no address"),
+        ("target: {url: \"http://127.0.0.1\", tls: verify-full}", "connections[0].target.tls", "there is no TLS"),
+        ("target: {url: \"https://x\", tls: prefer}", "connections[0].target.tls", "TLS is required"),
+        ("target: {host: x}", "connections[0].target.host", "not known"),
+        ("mask: []", "connections[0].mask", "not available"),
+        ("host: x", "connections[0].host", "not available"),
+        ("databases: [a]", "connections[0].databases", "not known"),
+        ("credential: {bearer: {env: HOME}, username: u}", "connections[0].credential", "one of"),
+        (
+            "credential: {header: {name: Host, value: {env: HOME}}}", "connections[0].credential.header.name",
+            "cannot hold"
+        ),
+        ("guard: [{name: g, when: {table: [a]}, then: block}]", "connections[0].guard[0].when.table", "says nothing"),
+        ("guard: [{name: g, when: {matches: a}, then: block}]", "connections[0].guard[0].when.matches", "says nothing"),
+        (
+            "guard: [{name: g, when: {statement: [ddl]}, then: block}]", "connections[0].guard[0].when.statement",
+            "says nothing"
+        ),
+        ("guard: [{name: g, when: {path: [admin]}, then: block}]", "connections[0].guard[0].when.path", "no path"),
+        ("guard: [{name: g, when: {path: [/a?b]}, then: block}]", "connections[0].guard[0].when.path", "no path"),
+        (
+            "guard: [{name: g, when: {header: {Cookie: [a]}}, then: block}]", "connections[0].guard[0].when.header",
+            "no rule can see"
+        ),
+    ])
+    func mistakesAreTold(_ connection: String, _ key: String, _ words: String) {
+        let found = problems(connection)
+        #expect(
+            found.contains { $0.key == key && ($0.what + " " + $0.fix).contains(words) && $0.line == 8 }, "\(found)")
+    }
+
+    @Test func keysOfRequestsSayNothingAboutDatabases() {
+        let text = """
+            data: ./data
+            identity: {local: true}
+            connections:
+              - name: orders
+                kind: postgres
+                target: {host: 127.0.0.1, database: shop}
+                credential: {username: app}
+                access: {groups: [agents]}
+                guard:
+                  - {name: g, when: {path: [/a]}, then: block}
+            policy:
+              - {name: h, connections: [orders], when: {method: [GET]}, then: block}
+
+            """
+        do throws(ConfigurationErrors) {
+            _ = try Configuration.parse(text, path: "/etc/gw.yaml", checkingSecrets: false)
+            Issue.record("it loads")
+        } catch {
+            #expect(error.problems.map(\.key) == ["connections[0].guard[0].when.path", "policy[0].when"])
+            #expect(error.problems.map(\.line) == [10, 12])
+        }
+    }
+}
