@@ -130,6 +130,8 @@ package struct ConnectionConfiguration: Sendable {
     /// The protocol: `postgres`, `http`.
     package var kind: String
     package var target: TargetConfiguration
+    /// The host name that is this connection's alone (HTTP), in small letters; nil when only a path leads to it.
+    package var host: String?
     package var databases = Databases.own
     package var credential: CredentialConfiguration
     package var access = AccessList()
@@ -193,6 +195,8 @@ package struct TargetConfiguration: Sendable, Hashable {
     package var authority: String?
     /// What every path at the target begins with (HTTP), without a slash at its end.
     package var path = ""
+    /// The target is spoken to in HTTP/2.
+    package var speaksHTTP2 = false
 
     package init(host: String, port: Int, database: String, tls: TLSMode, authority: String? = nil) {
         self.host = host

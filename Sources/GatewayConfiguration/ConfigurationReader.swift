@@ -207,19 +207,26 @@ struct ConfigurationReader {
         let shared = section["policy"]?.node.sequence ?? []
         let reader = ConnectionReader(
             context: context, sharedRulesHold: shared.contains { $0.mapping?["then"]?.scalar?.string == "hold" })
-        var lines: [String: Int] = [:]
+        var names: [String: Int] = [:]
+        var hosts: [String: Int] = [:]
         return value.list().compactMap { element in
-            if let node = element.node.mapping?["name"], let name = node.scalar?.string {
-                if let line = lines[name] {
-                    element.log.problem(
-                        node.mark, element.path + ".name",
-                        "there are two connections named `\(name.prefix(60))`, the first in line \(line)",
-                        fix: "give each its own name")
-                } else {
-                    lines[name] = node.mark?.line ?? 0
-                }
-            }
+            Self.note("name", "named", of: element, in: &names)
+            Self.note("host", "with the host", of: element, in: &hosts)
             return reader.connection(element)
+        }
+    }
+
+    /// What two connections may not have in common; `lines` tells where each was given first.
+    private static func note(_ key: String, _ words: String, of element: Value, in lines: inout [String: Int]) {
+        guard let node = element.node.mapping?[key], let text = node.scalar?.string else { return }
+        let own = key == "host" ? text.lowercased() : text
+        if let line = lines[own] {
+            element.log.problem(
+                node.mark, "\(element.path).\(key)",
+                "there are two connections \(words) `\(own.prefix(60))`, the first in line \(line)",
+                fix: "give each its own \(key)")
+        } else {
+            lines[own] = node.mark?.line ?? 0
         }
     }
 

@@ -37,8 +37,8 @@ struct ConnectionReader {
         let isHTTP = kind == "http"
         guard
             let section = value.section(
-                isHTTP ? common : common.union(["databases", "mask"]),
-                later: isHTTP ? later.union(["mask", "host"]) : later)
+                isHTTP ? common.union(["host"]) : common.union(["databases", "mask"]),
+                later: isHTTP ? later.union(["mask"]) : later)
         else { return nil }
         _ = section.required("kind", "write kind: postgres or http")
         let name = section.required("name", "name the connection; clients use it as their user name").flatMap(readName)
@@ -79,6 +79,7 @@ struct ConnectionReader {
 
         guard let name, let target, let credential, let access else { return nil }
         var connection = ConnectionConfiguration(name: name, kind: kind, target: target, credential: credential)
+        connection.host = section["host"].flatMap(HTTPConnectionReader.host)
         connection.access = access
         connection.accessRequest = accessRequest
         connection.breakGlass = breakGlass

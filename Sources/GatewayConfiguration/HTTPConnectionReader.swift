@@ -5,9 +5,9 @@ import Yams
 struct HTTPConnectionReader {
     let context: ReadingContext
 
-    /// `{url: https://host:port/base, tls: …, authority: …}`
+    /// `{url: https://host:port/base, tls: …, authority: …, version: 1.1 | 2}`
     func target(_ value: Value) -> TargetConfiguration? {
-        guard let section = value.section(["url", "tls", "authority"]),
+        guard let section = value.section(["url", "tls", "authority", "version"]),
             let url = section.required("url", "write url: https://host or http://host:port/base"),
             let text = url.text()
         else { return nil }
@@ -18,6 +18,11 @@ struct HTTPConnectionReader {
                     "write https://host, https://host:8443/base or http://127.0.0.1:8000, without user, query and fragment"
             )
             return nil
+        }
+        let version = section["version"]?.text() ?? "1.1"
+        if !["1.1", "2"].contains(version) {
+            section["version"]?.problem(
+                "`\(version.prefix(16))` is no version spoken to targets", fix: "write 1.1 or 2")
         }
         let isLoopback = Endpoint(host: place.host, port: place.port).isLoopback
         let authority = section["authority"].flatMap { context.file($0) }
@@ -32,6 +37,7 @@ struct HTTPConnectionReader {
             }
             var target = TargetConfiguration(host: place.host, port: place.port, database: "", tls: .disable)
             target.path = place.path
+            target.speaksHTTP2 = version == "2"
             return target
         }
         guard let tls = section.read("tls", or: .verifyFull, { $0.choice(TargetConfiguration.TLSMode.self) }) else {
@@ -49,7 +55,27 @@ struct HTTPConnectionReader {
         var target = TargetConfiguration(
             host: place.host, port: place.port, database: "", tls: tls, authority: authority)
         target.path = place.path
+        target.speaksHTTP2 = version == "2"
         return target
+    }
+
+    /// A host name that clients reach the connection under, so that it is an origin of its own to a browser.
+    static func host(_ value: Value) -> String? {
+        guard let text = value.text()?.lowercased() else { return nil }
+        let labels = text.split(separator: ".", omittingEmptySubsequences: false)
+        let isName =
+            text.utf8.count <= 253
+            && labels.allSatisfy { label in
+                (1...63).contains(label.utf8.count) && label.first != "-" && label.last != "-"
+                    && label.utf8.allSatisfy { $0 &- 0x30 < 10 || $0 &- 0x61 < 26 || $0 == 0x2D }
+            }
+        guard isName, UInt8(labels.last ?? "") == nil else {
+            value.problem(
+                "`\(text.prefix(80))` is no host name",
+                fix: "write one like billing.gateway.example.com, without a port")
+            return nil
+        }
+        return text
     }
 
     /// One of `{bearer: s}`, `{username: u, password: s}`, `{header: {name: n, value: s}}`, `{query: {name: n, value: s}}`.

@@ -226,10 +226,12 @@ package final class Gateway: Sendable {
     }
 
     private func listenHTTP(_ endpoint: Endpoint) async throws(GatewayError) {
-        let tls = try serverTLS(for: endpoint)
+        let tls = try serverTLS(for: endpoint, protocols: ["h2", "http/1.1"])
         let (services, loops, metrics) = (self.services, self.loops, self.metrics)
         let books = loops.mapValues { SharedSessionBook($0.eventLoop, services) }
         let (isLoopback, seconds) = (endpoint.isLoopback, configuration.signInSeconds)
+        let named = configuration.connections.compactMap { connection in connection.host.map { ($0, connection.name) } }
+        let hosts = Dictionary(named) { first, _ in first }
         try await listen(on: endpoint, for: "http") { channel in
             channel.eventLoop.makeCompletedFuture {
                 metrics.connections.add()
@@ -240,7 +242,7 @@ package final class Gateway: Sendable {
                 let terms = ListenerTerms(
                     kind: "http", tls: tls, acceptsClearText: isLoopback, signInSeconds: seconds, sharing: book)
                 try channel.pipeline.syncOperations.addHandler(
-                    HTTPClientSetup(services: services, terms: terms, ledger: ledger))
+                    HTTPClientSetup(services: services, terms: terms, ledger: ledger, hosts: hosts))
             }
         }
     }
@@ -272,18 +274,23 @@ package final class Gateway: Sendable {
         }
     }
 
-    private func serverTLS(for endpoint: Endpoint) throws(GatewayError) -> NIOSSLContext? {
+    private func serverTLS(
+        for endpoint: Endpoint, protocols: [String] = []
+    ) throws(GatewayError) -> NIOSSLContext? {
         switch configuration.tls {
         case .off: return nil
         case .files(let certificate, let key):
             return try GatewayCertificate.context(
-                certificate: URL(fileURLWithPath: certificate), key: URL(fileURLWithPath: key))
+                certificate: URL(fileURLWithPath: certificate), key: URL(fileURLWithPath: key), protocols: protocols)
         case .auto:
             let folder = URL(fileURLWithPath: configuration.data).appendingPathComponent("tls")
-            let hosts = [endpoint, configuration.listen.console].compactMap { $0?.host }
+            let hosts =
+                [endpoint, configuration.listen.console].compactMap { $0?.host }
+                + configuration.connections.compactMap(\.host)
             let made = try GatewayCertificate.loadOrMake(
                 in: folder, names: GatewayCertificate.names(listeningOn: hosts))
-            return try GatewayCertificate.context(certificate: made.certificate, key: made.key)
+            return try GatewayCertificate.context(
+                certificate: made.certificate, key: made.key, protocols: protocols)
         }
     }
 

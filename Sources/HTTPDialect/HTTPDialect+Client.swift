@@ -104,7 +104,12 @@ extension HTTPDialect {
                 continue
             }
             guard let piece = try reader.bodyPiece(limit: room) else {
-                guard let body = reader.finishedBody() else { break }
+                guard let body = reader.finishedBody() else {
+                    if request.id == nil, request.parsed.head.isConversation {
+                        emit(&request, isWhole: false, trailers: nil, into: &events)
+                    }
+                    break
+                }
                 finish(&request, trailers: body.trailers, into: &events)
                 return true
             }

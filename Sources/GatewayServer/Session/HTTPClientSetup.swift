@@ -1,10 +1,12 @@
 import HTTPDialect
 import NIOCore
 import NIOSSL
+import NIOTLS
 import SessionKernel
 
-/// The first handler of a client's channel of HTTP: sees by the first byte whether the client speaks TLS, sets the session
-/// up for it and goes away. Clear text is taken on loopback only.
+/// The first handler of a client's channel of HTTP: sees by the first bytes what the client speaks, sets the session up for
+/// it and goes away. Over TLS the client chooses the version (ALPN, RFC 7301), in clear text it begins with HTTP/2 or not.
+/// Clear text is taken on loopback only.
 final class HTTPClientSetup: ChannelInboundHandler, RemovableChannelHandler {
     typealias InboundIn = ByteBuffer
     typealias InboundOut = ByteBuffer
@@ -15,13 +17,18 @@ final class HTTPClientSetup: ChannelInboundHandler, RemovableChannelHandler {
     private let services: GatewayServices
     private let terms: ListenerTerms
     private let ledger: LoopLedger
+    /// Connections that have a host of their own, by its name in small letters.
+    private let hosts: [String: String]
     private var patience: Scheduled<Void>?
     private var isSetUp = false
+    /// The beginning of what may become the preface of HTTP/2.
+    private var begun = ByteBuffer()
 
-    init(services: GatewayServices, terms: ListenerTerms, ledger: LoopLedger) {
+    init(services: GatewayServices, terms: ListenerTerms, ledger: LoopLedger, hosts: [String: String]) {
         self.services = services
         self.terms = terms
         self.ledger = ledger
+        self.hosts = hosts
     }
 
     func handlerAdded(context: ChannelHandlerContext) {
@@ -36,32 +43,61 @@ final class HTTPClientSetup: ChannelInboundHandler, RemovableChannelHandler {
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        let bytes = unwrapInboundIn(data)
-        guard !isSetUp, let first = bytes.readableBytesView.first else { return context.fireChannelRead(data) }
-        isSetUp = true
+        guard !isSetUp else { return context.fireChannelRead(data) }
+        begun.writeImmutableBuffer(unwrapInboundIn(data))
+        guard let first = begun.readableBytesView.first else { return }
         let isTLS = first == Self.handshake && terms.tls != nil
+        let common = zip(begun.readableBytesView, HTTP2Client.preface).prefix { $0 == $1 }.count
+        guard common < begun.readableBytes || common == HTTP2Client.preface.count else { return }
+        isSetUp = true
         do {
             let pipeline = context.pipeline.syncOperations
             if isTLS, let tls = terms.tls {
                 try pipeline.addHandler(NIOSSLServerHandler(context: tls), position: .after(self))
+                try pipeline.addHandler(negotiation(context.eventLoop, context.channel), position: .last)
+            } else {
+                let makeHandler = self.makeHandler(isTLS: false)
+                if common == HTTP2Client.preface.count {
+                    try HTTP2Client.addHandlers(to: context.channel, makeHandler: makeHandler)
+                } else {
+                    try pipeline.addHandler(makeHandler(context.channel), position: .last)
+                }
             }
-            try pipeline.addHandler(clientHandler(context.channel, isTLS: isTLS), position: .last)
         } catch {
             return context.close(promise: nil)
         }
-        context.fireChannelRead(data)
+        context.fireChannelRead(wrapInboundOut(begun))
+        begun = ByteBuffer()
         context.pipeline.syncOperations.removeHandler(context: context, promise: nil)
     }
 
-    private func clientHandler(_ channel: any Channel, isTLS: Bool) -> ClientHandler {
-        let (services, terms, ledger) = (self.services, self.terms, self.ledger)
-        let makeShell = {
-            let limits = SessionLimits()
-            return SessionShell(
-                dialect: HTTPDialect(
-                    HTTPDialect.Settings(isTLS: isTLS, acceptsClearText: terms.acceptsClearText), limits: limits),
-                client: channel, services: services, listener: terms, loopLedger: ledger, limits: limits)
+    /// Keeps what the client sends until its handshake has told the version.
+    private func negotiation(_ loop: any EventLoop, _ channel: any Channel) -> ApplicationProtocolNegotiationHandler {
+        let makeHandler = self.makeHandler(isTLS: true)
+        let overdue = loop.scheduleTask(in: .seconds(Int64(terms.signInSeconds))) { channel.close(promise: nil) }
+        return ApplicationProtocolNegotiationHandler { result, channel in
+            overdue.cancel()
+            return channel.eventLoop.makeCompletedFuture {
+                if case .negotiated("h2") = result {
+                    try HTTP2Client.addHandlers(to: channel, makeHandler: makeHandler)
+                } else {
+                    try channel.pipeline.syncOperations.addHandler(makeHandler(channel), position: .last)
+                }
+            }
         }
-        return ClientHandler(shell: makeShell(), signInSeconds: terms.signInSeconds, successor: makeShell)
+    }
+
+    private func makeHandler(isTLS: Bool) -> @Sendable (any Channel) -> ClientHandler {
+        let (services, terms, ledger) = (self.services, self.terms, self.ledger)
+        let settings = HTTPDialect.Settings(isTLS: isTLS, acceptsClearText: terms.acceptsClearText, hosts: hosts)
+        return { channel in
+            let makeShell = {
+                let limits = SessionLimits()
+                return SessionShell(
+                    dialect: HTTPDialect(settings, limits: limits), client: channel, services: services,
+                    listener: terms, loopLedger: ledger, limits: limits)
+            }
+            return ClientHandler(shell: makeShell(), signInSeconds: terms.signInSeconds, successor: makeShell)
+        }
     }
 }

@@ -365,16 +365,23 @@ final class SessionShell: LedgerWaiter {
         let shell = NIOLoopBound(self, eventLoop: eventLoop)
         targetNumber &+= 1
         let (connection, number) = (admitted.connection, targetNumber)
-        TargetDialer.connect(connection, on: eventLoop) { channel in
-            channel.pipeline.eventLoop.makeCompletedFuture {
-                if connection.beginsWithTLS {
-                    try channel.pipeline.syncOperations.addHandler(try TargetTLSContext.handler(for: connection))
-                }
+        let addHandler: @Sendable (any Channel) -> EventLoopFuture<Void> = { channel in
+            channel.eventLoop.makeCompletedFuture {
                 try channel.pipeline.syncOperations.addHandler(TargetHandler(shell: shell.value, number: number))
             }
-        }.whenComplete { result in
-            shell.value.dialled(result, number)
         }
+        let dialled =
+            if connection.target.speaksHTTP2, let shared {
+                shared.target.stream(to: connection, initialize: addHandler)
+            } else {
+                TargetDialer.connect(connection, on: eventLoop) { channel in
+                    channel.eventLoop.makeCompletedFuture {
+                        guard connection.beginsWithTLS else { return }
+                        try channel.pipeline.syncOperations.addHandler(try TargetTLSContext.handler(for: connection))
+                    }.flatMap { addHandler(channel) }
+                }
+            }
+        dialled.whenComplete { result in shell.value.dialled(result, number) }
     }
 
     func isTarget(_ number: UInt64) -> Bool { number == targetNumber }
@@ -394,7 +401,12 @@ final class SessionShell: LedgerWaiter {
             }
         case .success(let channel):
             target = Outbox(channel)
-            if admitted.connection.beginsWithTLS { awaitHandshake(channel) } else { targetIsThere() }
+            // A stream of HTTP/2 is there only after its connection's handshake.
+            if admitted.connection.beginsWithTLS, !admitted.connection.target.speaksHTTP2 {
+                awaitHandshake(channel)
+            } else {
+                targetIsThere()
+            }
         }
     }
 

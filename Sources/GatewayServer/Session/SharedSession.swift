@@ -32,6 +32,8 @@ final class SharedSession {
     let key: Key
     let admitted: AdmittedSession
     let recorder: SessionRecorder
+    /// For targets that speak HTTP/2: its requests share a connection.
+    let target: HTTP2TargetConnection
     private let services: GatewayServices
     private let eventLoop: any EventLoop
     private var members: [ObjectIdentifier: SessionShell] = [:]
@@ -51,6 +53,7 @@ final class SharedSession {
         self.services = services
         self.eventLoop = eventLoop
         self.onClose = onClose
+        target = HTTP2TargetConnection(eventLoop: eventLoop)
         recorder = try services.store.makeRecorder(admitted.context)
         var opening = EntryDraft(.sessionOpen)
         opening.approval = admitted.access
@@ -90,6 +93,7 @@ final class SharedSession {
         guard !isClosed, members.isEmpty else { return }
         isClosed = true
         closing?.cancel()
+        target.close()
         var draft = EntryDraft(.sessionClose)
         draft.reasonCode = reason.rawValue
         // A ledger that failed is told elsewhere; at the next start the session is sealed as interrupted.

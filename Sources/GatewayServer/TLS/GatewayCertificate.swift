@@ -97,7 +97,10 @@ package enum GatewayCertificate {
     }
 
     /// A server context, TLS 1.2 and up. Errors: `tls.certificate`.
-    package static func context(certificate: URL, key: URL) throws(GatewayError) -> NIOSSLContext {
+    /// - Parameter protocols: that clients may choose from (ALPN, RFC 7301), the best first.
+    package static func context(
+        certificate: URL, key: URL, protocols: [String] = []
+    ) throws(GatewayError) -> NIOSSLContext {
         do {
             let chain = try NIOSSLCertificate.fromPEMFile(certificate.path).map {
                 NIOSSLCertificateSource.certificate($0)
@@ -106,6 +109,7 @@ package enum GatewayCertificate {
             var configuration = TLSConfiguration.makeServerConfiguration(
                 certificateChain: chain, privateKey: privateKey)
             configuration.minimumTLSVersion = .tlsv12
+            configuration.applicationProtocols = protocols
             return try NIOSSLContext(configuration: configuration)
         } catch {
             throw GatewayError(

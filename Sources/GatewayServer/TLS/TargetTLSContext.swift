@@ -4,8 +4,11 @@ import Synchronization
 
 /// TLS to targets: how much of the certificate is checked is the connection's `tls` mode.
 enum TargetTLSContext {
-    static func handler(for connection: ConnectionConfiguration) throws -> NIOSSLClientHandler {
-        let context = try cache.context(for: connection.target)
+    /// - Parameter protocols: offered to the target (ALPN, RFC 7301).
+    static func handler(
+        for connection: ConnectionConfiguration, protocols: [String] = []
+    ) throws -> NIOSSLClientHandler {
+        let context = try cache.context(for: connection.target, protocols)
         // An address cannot be a server name (RFC 6066 section 3); the certificate is then matched by address.
         let isAddress =
             connection.target.host.contains(":")
@@ -20,15 +23,17 @@ enum TargetTLSContext {
         private struct Key: Hashable {
             var mode: TargetConfiguration.TLSMode
             var authority: String?
+            var protocols: [String]
         }
 
         private let contexts = Mutex<[Key: NIOSSLContext]>([:])
 
-        func context(for target: TargetConfiguration) throws -> NIOSSLContext {
-            let key = Key(mode: target.tls, authority: target.authority)
+        func context(for target: TargetConfiguration, _ protocols: [String]) throws -> NIOSSLContext {
+            let key = Key(mode: target.tls, authority: target.authority, protocols: protocols)
             if let context = contexts.withLock({ $0[key] }) { return context }
             var configuration = TLSConfiguration.makeClientConfiguration()
             configuration.minimumTLSVersion = .tlsv12
+            configuration.applicationProtocols = protocols
             switch target.tls {
             case .disable, .prefer, .require: configuration.certificateVerification = .none
             case .verifyCA: configuration.certificateVerification = .noHostnameVerification

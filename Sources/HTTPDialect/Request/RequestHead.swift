@@ -50,6 +50,12 @@ package struct RequestHead: Sendable {
         try Self.checkTokens(block)
     }
 
+    /// Its body may wait for the answer to what came of it (gRPC and its kin), so it is judged by its head.
+    var isConversation: Bool {
+        guard framing == .chunked, let type = block.first(.contentType) else { return false }
+        return FieldKind.begins(type, "application/grpc") || FieldKind.begins(type, "application/connect+")
+    }
+
     private static func version(_ text: ArraySlice<UInt8>) throws(MalformedHTTP) -> Int {
         let bytes = Array(text)
         guard bytes.count == 8, bytes.starts(with: "HTTP/".utf8), Octets.isDigit(bytes[5]), bytes[6] == 0x2E,

@@ -34,9 +34,11 @@ struct ResponseReader {
     /// Bytes came that nothing was asked for.
     var hasStray: Bool { if case .idle = state { input.readableBytes > 0 } else { false } }
 
-    mutating func begin(_ request: OpenRequest) {
+    mutating func begin(_ request: OpenRequest) { begin(isHead: request.isHead) }
+
+    mutating func begin(isHead: Bool) {
         state = .head(HeadScanner())
-        isHead = request.isHead
+        self.isHead = isHead
         interims = 0
         hasBegun = false
     }

@@ -1,0 +1,31 @@
+import NIOCore
+import NIOHTTP2
+
+/// A client's connection that speaks HTTP/2: each of its streams is a session's client.
+enum HTTP2Client {
+    /// What a client that speaks it in clear text begins with (RFC 9113 section 3.4); no method of HTTP/1.1 does.
+    static let preface = Array("PRI ".utf8)
+
+    /// A connection without a stream is closed after so long.
+    private static let idle = TimeAmount.minutes(5)
+
+    /// - Parameter makeHandler: makes the handler of a stream's session, on the event loop.
+    static func addHandlers(
+        to channel: any Channel, makeHandler: @escaping @Sendable (any Channel) -> ClientHandler
+    ) throws {
+        let handler = NIOHTTP2Handler(
+            mode: .server, eventLoop: channel.eventLoop, connectionConfiguration: HTTP2Tuning.connection,
+            streamConfiguration: HTTP2Tuning.stream
+        ) { stream in
+            stream.eventLoop.makeCompletedFuture {
+                try stream.pipeline.syncOperations.addHandlers([HTTP2ClientStream(), makeHandler(stream)])
+            }
+        }
+        let management = NIOHTTP2ServerConnectionManagementHandler(
+            eventLoop: channel.eventLoop,
+            configuration: .init(
+                maxIdleTime: idle, maxAge: nil, maxGraceTime: .minutes(5),
+                keepalive: .init(pingInterval: .minutes(1), ackTimeout: .seconds(20))))
+        try channel.pipeline.syncOperations.addHandlers([handler, management, HTTP2ErrorHandler()])
+    }
+}

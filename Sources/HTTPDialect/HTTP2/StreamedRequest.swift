@@ -1,0 +1,62 @@
+package import NIOCore
+
+/// Writes the request of one HTTP/2 stream as HTTP/1.1 (RFC 9113 section 8.3.1), which the dialect then reads and checks
+/// like any other: there is one parser, and what it judges is what it got from here.
+package struct StreamedRequest {
+    private var body: StreamBody?
+
+    package init() {}
+
+    /// The head has come; what comes next are trailers.
+    package var hasHead: Bool { body != nil }
+
+    /// Errors: what RFC 9113 calls malformed; the stream is to be reset.
+    package mutating func head(_ fields: [StreamField], isEnd: Bool) throws(MalformedHTTP) -> ByteBuffer {
+        let (pseudo, rest) = try StreamField.split(fields, allowed: [":method", ":scheme", ":path", ":authority"])
+        guard let method = pseudo[":method"], let path = pseudo[":path"], pseudo[":scheme"] != nil else {
+            throw MalformedHTTP("a pseudo-header field is missing")
+        }
+        guard !method.isEmpty, method.utf8.allSatisfy(Octets.token.contains), method != "CONNECT" else {
+            throw MalformedHTTP("the method is no token, or CONNECT")
+        }
+        guard !path.isEmpty, path.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) else {
+            throw MalformedHTTP("the path is empty or holds a character that must be percent-encoded")
+        }
+        let hosts = rest.filter { $0.name == "host" }
+        let authority = pseudo[":authority"] ?? hosts.first?.value ?? ""
+        guard !authority.isEmpty, hosts.allSatisfy({ $0.value == authority }), hosts.count <= 1,
+            authority.utf8.allSatisfy(Octets.authority.contains)
+        else { throw MalformedHTTP("the authority is missing, malformed, or another than the Host field's") }
+        let body = StreamBody(hasLength: rest.contains { $0.name == "content-length" }, isEnd: isEnd)
+        self.body = body
+        var bytes = ByteBuffer()
+        bytes.writeString("\(method) \(path) HTTP/1.1\r\nHost: \(authority)\r\n")
+        var cookies: [String] = []
+        for field in rest where field.name != "host" {
+            // Clients may cut the cookie field into pieces (section 8.2.3).
+            if field.name == "cookie" {
+                cookies.append(field.value)
+            } else if field.name == "te" {
+                guard field.value == "trailers" else { throw MalformedHTTP("TE asks for more than trailers") }
+            } else {
+                bytes.writeString("\(field.name): \(field.value)\r\n")
+            }
+        }
+        if !cookies.isEmpty { bytes.writeString("cookie: \(cookies.joined(separator: "; "))\r\n") }
+        body.writeField(into: &bytes)
+        bytes.writeStaticString("\r\n")
+        return bytes
+    }
+
+    package func data(_ data: ByteBuffer, isEnd: Bool) -> ByteBuffer {
+        var bytes = ByteBuffer()
+        body?.write(data, isEnd: isEnd, into: &bytes)
+        return bytes
+    }
+
+    package func trailers(_ fields: [StreamField]) throws(MalformedHTTP) -> ByteBuffer {
+        var bytes = ByteBuffer()
+        try body?.writeTrailers(fields, into: &bytes)
+        return bytes
+    }
+}
