@@ -59,9 +59,10 @@ struct ConnectionReader {
         )
         .flatMap { context.accessList($0, besides: ["request"]) }
         let accessRequest = section["access"].flatMap(readAccessRequest)
-        var limits = section["limits"].map(readLimits) ?? LimitsConfiguration()
+        var limits = section["limits"].map { readLimits($0, isHTTP: isHTTP) } ?? LimitsConfiguration()
         if let record = section["record"] { readRecord(record, &limits) }
         let databases = section["databases"].map(readDatabases) ?? .own
+        let host = section["host"].flatMap(HTTPConnectionReader.host)
         let labels = section["labels"].map(readLabels) ?? [:]
         let masks = PolicyReader.masks(section["mask"], context.detectors)
         let guards = PolicyReader.guards(section["guard"], issuers: context.issuers)
@@ -79,7 +80,7 @@ struct ConnectionReader {
 
         guard let name, let target, let credential, let access else { return nil }
         var connection = ConnectionConfiguration(name: name, kind: kind, target: target, credential: credential)
-        connection.host = section["host"].flatMap(HTTPConnectionReader.host)
+        connection.host = host
         connection.access = access
         connection.accessRequest = accessRequest
         connection.breakGlass = breakGlass
@@ -197,13 +198,12 @@ struct ConnectionReader {
         limits.responses = section["responses_max"].flatMap { $0.size(1024...1 << 40) }
     }
 
-    private func readLimits(_ value: Value) -> LimitsConfiguration {
+    private func readLimits(_ value: Value, isHTTP: Bool) -> LimitsConfiguration {
         var limits = LimitsConfiguration()
-        guard
-            let section = value.section([
-                "rows", "bytes", "time", "seconds", "command", "tokens", "nesting", "message", "row", "pipeline",
-            ])
-        else { return limits }
+        // Rows, tokens and messages are a database's.
+        let ofRequests: Set<String> = ["time", "seconds", "command", "pipeline"]
+        let all = ofRequests.union(["rows", "bytes", "tokens", "nesting", "message", "row"])
+        guard let section = value.section(isHTTP ? ofRequests : all) else { return limits }
         limits.rows = section["rows"].flatMap { $0.int(1...Int.max) }
         limits.bytes = section["bytes"].flatMap { $0.size(1024...Int.max) }
         limits.seconds = section["seconds"].flatMap { $0.int(1...31_536_000) }

@@ -79,7 +79,8 @@ import Testing
         ("target: {url: \"https://x\", tls: prefer}", "connections[0].target.tls", "TLS is required"),
         ("target: {host: x}", "connections[0].target.host", "not known"),
         ("mask: []", "connections[0].mask", "not available"),
-        ("host: x", "connections[0].host", "not available"),
+        ("limits: {rows: 5}", "connections[0].limits.rows", "not known"),
+        ("host: \"a:1\"", "connections[0].host", "no host name"),
         ("databases: [a]", "connections[0].databases", "not known"),
         ("credential: {bearer: {env: HOME}, username: u}", "connections[0].credential", "one of"),
         (
