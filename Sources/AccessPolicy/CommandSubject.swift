@@ -31,6 +31,8 @@ package struct CommandSubject: Sendable {
     package var schemas: [String] = []
     /// Where relations named without a schema may lie.
     package var searchPath = SearchPath.unknown
+    /// The target was asked for it already.
+    package var pathWasAsked = false
     /// Functions, operators and casts whose effect is not known, in words.
     package var unknownCalls: [String] = []
     /// It is understood as it is only as long as the server's own functions are found first.
@@ -48,6 +50,10 @@ package struct CommandSubject: Sendable {
     package var agent: AgentContext?
     package var connection: String
     package var database: String
+    /// How many rows it is about; asked at the target, only where a rule depends on it. Nil: not asked.
+    package var estimate: RowEstimate?
+    /// Where the verdict on it may be kept, when it comes again as it is.
+    package var memo: VerdictMemo?
     /// When it is judged; set by who judges, only where rules ask for it.
     package var time: Timestamp?
 

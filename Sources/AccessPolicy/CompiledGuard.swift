@@ -5,11 +5,23 @@ struct CompiledGuard: Sendable {
     let rule: GuardRule
     /// All must be met; the cheapest stand first.
     private let tests: [any GuardTest]
+    /// Classes of which a command must have one to be met.
+    private let classes: ClassMask
+    var hangsOnEstimate: Bool { rule.when.estimatedRowsOver != nil }
+    /// It names schemas, so that names without one must be told apart.
+    var hangsOnPath: Bool {
+        let when = rule.when
+        return !when.schema.isEmpty || when.table.list.contains { $0.contains(".") }
+            || (when.column + when.columnRead + when.columnWritten).contains { $0.split(separator: ".").count > 2 }
+    }
+
+    func mayBeMet(by mask: ClassMask) -> Bool { classes.overlaps(mask) }
 
     /// - Throws: nothing; all that is wrong with the rule is added to `problems`, and then nil comes back.
     init?(_ rule: GuardRule, problems: inout [RuleProblem]) {
         var reader = GuardTestReader(rule)
         tests = reader.tests()
+        classes = reader.classes
         if rule.name.isEmpty {
             reader.problem("name", "the guard has no name", "name it, as records and refusals show it")
         }
@@ -42,7 +54,9 @@ struct CompiledGuard: Sendable {
         }
     }
 
-    func matches(_ subject: CommandSubject) -> Bool {
+    /// - Parameter mask: the subject's classes.
+    func matches(_ subject: CommandSubject, _ mask: ClassMask) -> Bool {
+        guard classes.overlaps(mask) else { return false }
         for test in tests where !test.isMet(by: subject) { return false }
         return true
     }
@@ -62,6 +76,8 @@ protocol GuardTest: Sendable {
 struct GuardTestReader {
     private let rule: GuardRule
     private(set) var problems: [RuleProblem] = []
+    /// Of `statement`; all where it says nothing.
+    private(set) var classes = ClassMask.all
 
     init(_ rule: GuardRule) { self.rule = rule }
 
@@ -77,7 +93,8 @@ struct GuardTestReader {
                 "add statement, table, without, matches, group or another key")
         }
         let words = words()
-        return people() + deeds(words) + requests() + objects(words) + text()
+        if let first = words.first { classes = words.dropFirst().reduce(first.classes) { $0.union($1.classes) } }
+        return people() + deeds(words) + requests() + objects(words) + text() + rows()
     }
 
     // MARK: Who, when and why
@@ -209,6 +226,10 @@ struct GuardTestReader {
             }
         }
         return patterns
+    }
+
+    private func rows() -> [any GuardTest] {
+        rule.when.estimatedRowsOver.map { [EstimateTest(most: $0, isStrict: rule.then != .allow)] } ?? []
     }
 
     private mutating func text() -> [any GuardTest] {

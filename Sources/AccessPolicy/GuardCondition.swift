@@ -47,6 +47,8 @@ extension GuardRule {
         package var withoutWhere: Bool
         /// `without: limit`.
         package var withoutLimit = false
+        /// The target thinks that it is about more rows than this.
+        package var estimatedRowsOver: Int?
         /// Regular expression on the text.
         package var matches: String?
 
@@ -105,6 +107,7 @@ extension GuardRule.Condition {
         add("function", function)
         add("joins", joins.map { [String($0)] } ?? [])
         add("without", (withoutWhere ? ["where"] : []) + (withoutLimit ? ["limit"] : []))
+        add("estimated_rows_over", estimatedRowsOver.map { [String($0)] } ?? [])
         add("matches", matches.map { [$0] } ?? [])
         add("method", method)
         add("path", path)

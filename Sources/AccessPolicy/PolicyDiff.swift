@@ -41,6 +41,7 @@ package struct PolicyDiff: Sendable, Hashable {
             ("read_only", old.isReadOnly ? "true" : "false", new.isReadOnly ? "true" : "false"),
             ("not_understood", old.notUnderstood.description, new.notUnderstood.description),
             ("unknown_effect", old.unknownEffect.description, new.unknownEffect.description),
+            ("opa", old.external.words, new.external.words),
         ] where one != other {
             lines += ["- \(name): \(one)", "+ \(name): \(other)"]
         }
@@ -65,6 +66,13 @@ extension NotUnderstoodPolicy: CustomStringConvertible {
         case .block: "block"
         case .hold(let terms): "hold \(terms.words)"
         }
+    }
+}
+
+extension ExternalPolicy? {
+    fileprivate var words: String {
+        guard let self else { return "none" }
+        return "\(self.url) within \(self.timeout) ms" + (self.approve.map { " " + $0.words } ?? "")
     }
 }
 

@@ -102,6 +102,9 @@ package enum PolicyLint {
         if let joins = wide.joins {
             guard let other = narrow.joins, other >= joins else { return false }
         }
+        if let rows = wide.estimatedRowsOver {
+            guard let other = narrow.estimatedRowsOver, other >= rows else { return false }
+        }
         return wide.matches == nil || wide.matches == narrow.matches
     }
 

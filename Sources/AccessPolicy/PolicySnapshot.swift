@@ -17,6 +17,16 @@ package struct PolicySnapshot: Sendable {
     package let unknownEffect: NotUnderstoodPolicy
     /// Whether `CommandSubject.time` is asked for.
     package let dependsOnTime: Bool
+    /// Whether `CommandSubject.estimate` may be asked for.
+    package let dependsOnEstimate: Bool
+    /// Whether `CommandSubject.searchPath` may be asked for.
+    private let dependsOnPath: Bool
+    /// Whether `question` ever asks anything.
+    package var asksTarget: Bool { dependsOnPath || dependsOnEstimate }
+    /// Who is asked about each command too.
+    package let external: ExternalPolicy?
+    /// A verdict holds for every command with the same subject.
+    package var isConstant: Bool { !dependsOnTime && !dependsOnEstimate && external == nil }
     /// As written, in their order.
     package var rules: [GuardRule] { guards.map(\.rule) }
     private let guards: [CompiledGuard]
@@ -28,7 +38,7 @@ package struct PolicySnapshot: Sendable {
     ///   - hasMasks: whether the connection masks, which is a control too.
     package init(
         guards: [GuardRule] = [], readOnly: Bool = false, notUnderstood: NotUnderstoodPolicy? = nil,
-        hasMasks: Bool = false
+        hasMasks: Bool = false, external: ExternalPolicy? = nil
     ) throws(PolicyProblems) {
         var all: [(rule: Int, problem: RuleProblem)] = []
         var compiled: [CompiledGuard] = []
@@ -46,25 +56,65 @@ package struct PolicySnapshot: Sendable {
         self.guards = compiled
         isReadOnly = readOnly
         dependsOnTime = guards.contains { $0.when.time != nil }
+        dependsOnEstimate = guards.contains { $0.when.estimatedRowsOver != nil }
+        dependsOnPath = compiled.contains(where: \.hangsOnPath)
+        self.external = external
         // What only observes is no control, so nothing is refused because of it.
         let controls = guards.filter { !$0.isObserved }
         namesUnknownEffect = Set(controls.lazy.filter(Self.namesUnknownEffect).map(\.name))
         unknownEffect = Self.unknownEffect(controls, readOnly)
-        self.notUnderstood = notUnderstood ?? (!controls.isEmpty || readOnly || hasMasks ? .block : .allow)
-        version = Self.version(guards, readOnly, self.notUnderstood)
+        self.notUnderstood =
+            notUnderstood ?? (!controls.isEmpty || readOnly || hasMasks || external != nil ? .block : .allow)
+        version = Self.version(guards, readOnly, self.notUnderstood, external)
     }
 
     /// The strictest of all that applies; of equally strict rules the first in the file decides the message, and a hold
     /// needs all groups'
     /// terms, so the first's groups with the highest count and the shortest time.
-    package func evaluate(_ subject: CommandSubject) -> Verdict {
+    ///
+    /// - Parameter said: what `external` says of it.
+    package func evaluate(_ subject: CommandSubject, said: ExternalVerdict? = nil) -> Verdict {
+        guard dependsOnEstimate, subject.estimate == nil else { return judge(subject, said) }
+        let verdict = judge(Self.aboutNothing(subject), said)
+        return verdict.kind == .block ? verdict : judge(subject, said)
+    }
+
+    /// What the target shall be asked about the command before its verdict; the path first, since the rest hangs on it.
+    package func question(about subject: CommandSubject) -> TargetQuestion? {
+        if dependsOnPath, subject.searchPath.schemas == nil, !subject.pathWasAsked, Self.namesWithoutSchema(subject) {
+            let mask = ClassMask(subject.classes)
+            if guards.contains(where: { $0.hangsOnPath && $0.mayBeMet(by: mask) }) { return .searchPath }
+        }
+        return wantsEstimate(subject) ? .rows : nil
+    }
+
+    private static func namesWithoutSchema(_ subject: CommandSubject) -> Bool {
+        subject.reads.contains { $0.schema.isEmpty } || subject.writes.contains { $0.schema.isEmpty }
+    }
+
+    /// Whether the target shall be asked how many rows it is about: some rule hangs on it, and nothing else blocks already.
+    package func wantsEstimate(_ subject: CommandSubject) -> Bool {
+        guard dependsOnEstimate, subject.estimate == nil else { return false }
+        let mask = ClassMask(subject.classes)
+        return guards.contains { $0.hangsOnEstimate && $0.matches(subject, mask) }
+            && judge(Self.aboutNothing(subject), nil).kind != .block
+    }
+
+    private static func aboutNothing(_ subject: CommandSubject) -> CommandSubject {
+        var subject = subject
+        subject.estimate = .rows(0)
+        return subject
+    }
+
+    private func judge(_ subject: CommandSubject, _ said: ExternalVerdict?) -> Verdict {
         var verdict = Verdict(kind: .allow, policy: version)
+        let mask = ClassMask(subject.classes)
         if isReadOnly, let change = ReadOnly.objection(to: subject) {
             Self.take(
                 .block, "read_only", "This connection is read-only, and \(change) could change something.", nil,
                 into: &verdict)
         }
-        for compiled in guards where compiled.matches(subject) {
+        for compiled in guards where compiled.matches(subject, mask) {
             let rule = compiled.rule
             guard !rule.isObserved else {
                 verdict.rules.append(rule.name)
@@ -90,6 +140,7 @@ package struct PolicySnapshot: Sendable {
                 oracle.then == .hold && terms == nil ? .block : oracle.then, "oracle", oracle.message, terms,
                 into: &verdict)
         }
+        if let said { take(said, into: &verdict) }
         if let reason = Self.missing(subject) {
             let message = Self.words(for: reason)
             switch notUnderstood {
@@ -102,9 +153,22 @@ package struct PolicySnapshot: Sendable {
         return verdict
     }
 
+    private func take(_ said: ExternalVerdict, into verdict: inout Verdict) {
+        var (kind, reason) = (said.kind, said.reason)
+        let terms = external?.approve ?? guards.lazy.compactMap(\.rule.approve).first
+        if kind == .hold, terms == nil {
+            kind = .block
+            reason = (reason.map { $0 + " " } ?? "") + "It is to be held, and nobody is named who could approve it."
+        }
+        Self.take(
+            kind, ExternalPolicy.rule, reason ?? "The policy service does not allow this command.", terms,
+            into: &verdict)
+    }
+
     /// How `evaluate` comes to its verdict, step by step; never asked on the data path.
     package func explain(_ subject: CommandSubject) -> [PolicyStep] {
         var steps: [PolicyStep] = []
+        let mask = ClassMask(subject.classes)
         if isReadOnly {
             let change = ReadOnly.objection(to: subject)
             steps.append(
@@ -116,7 +180,7 @@ package struct PolicySnapshot: Sendable {
             steps.append(
                 PolicyStep(
                     rule: compiled.rule.name, then: compiled.rule.then, isObserved: compiled.rule.isObserved,
-                    isMet: compiled.matches(subject),
+                    isMet: compiled.matches(subject, mask),
                     reasons: compiled.reasons(subject)))
         }
         let calls = subject.unknownCalls.joined(separator: ", ")
@@ -130,6 +194,12 @@ package struct PolicySnapshot: Sendable {
                         ? "not known: \(calls)" + (isDecided ? "; a guard on unknown_effect decides" : "")
                         : "every function, operator and cast is known"
                 ]))
+        if let external {
+            steps.append(
+                PolicyStep(
+                    rule: ExternalPolicy.rule, then: .block, isMet: false,
+                    reasons: ["needs the server: \(external.url) is asked about each command, and is not here"]))
+        }
         let reason = Self.missing(subject)
         steps.append(
             PolicyStep(
@@ -205,8 +275,9 @@ package struct PolicySnapshot: Sendable {
         return text
     }
 
-    private static func version(_ guards: [GuardRule], _ readOnly: Bool, _ notUnderstood: NotUnderstoodPolicy) -> String
-    {
+    private static func version(
+        _ guards: [GuardRule], _ readOnly: Bool, _ notUnderstood: NotUnderstoodPolicy, _ external: ExternalPolicy?
+    ) -> String {
         // Each part with its length, so that no two policies have one source.
         var source: [UInt8] = []
         func put(_ text: String) { source.append(contentsOf: Array("\(text.utf8.count):\(text)".utf8)) }
@@ -220,6 +291,11 @@ package struct PolicySnapshot: Sendable {
             }
         }
         put("3")
+        if let external {
+            put("opa \(external.timeout)")
+            put(external.url)
+            put(external.approve)
+        }
         put(readOnly ? "read_only" : "")
         switch notUnderstood {
         case .allow: put("allow")

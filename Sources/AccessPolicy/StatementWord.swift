@@ -40,6 +40,16 @@ package struct StatementWord: Sendable, Hashable {
             }
     }
 
+    /// Classes of which every command has one that it matches.
+    var classes: ClassMask {
+        switch meaning {
+        case .statementClass(let name): ClassMask([name])
+        case .write: ClassMask(Self.rowWrites).union(ClassMask([.copy]))
+        case .read: ClassMask([.select, .copy])
+        case .verb: .all
+        }
+    }
+
     func matches(_ subject: CommandSubject) -> Bool {
         switch meaning {
         case .statementClass(let name):
@@ -48,7 +58,8 @@ package struct StatementWord: Sendable, Hashable {
             !subject.classes.isDisjoint(with: Self.rowWrites)
                 || subject.classes.contains(.copy) && !Self.copiesOutOnly(subject)
         case .read:
-            subject.classes.contains(.select) || subject.verbs.contains { Self.verb("COPY TO", covers: $0) }
+            subject.classes.contains(.select)
+                || subject.classes.contains(.copy) && subject.verbs.contains { Self.verb("COPY TO", covers: $0) }
         case .verb(let verb):
             subject.verbs.contains { Self.verb(verb, covers: $0) }
         }

@@ -5,7 +5,8 @@ import Yams
 struct ConditionReader {
     static let keys: Set<String> = [
         "statement", "table", "schema", "column", "column_read", "column_written", "function", "joins", "without",
-        "matches", "method", "path", "header", "query", "principal", "issuer", "group", "agent", "purpose", "time",
+        "matches", "estimated_rows_over", "method", "path", "header", "query", "principal", "issuer", "group", "agent",
+        "purpose", "time",
     ]
 
     /// Issuers that may be named.
@@ -22,6 +23,7 @@ struct ConditionReader {
         condition.function = when["function"]?.texts() ?? []
         condition.joins = when["joins"]?.int(1...1000)
         if let without = when["without"] { readWithout(without, &condition) }
+        condition.estimatedRowsOver = when["estimated_rows_over"]?.int(0...Int.max)
         condition.matches = when["matches"].flatMap { $0.text() }
         condition.method = words(when["method"])
         condition.path = words(when["path"])

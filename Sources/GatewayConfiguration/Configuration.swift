@@ -144,6 +144,10 @@ package struct ConnectionConfiguration: Sendable {
     package var guards: [GuardRule] = []
     package var notUnderstood: NotUnderstoodPolicy?
     package var isReadOnly = false
+    /// A policy service that is asked about each command too.
+    package var opa: ExternalPolicy?
+    /// `on_refusal: continue`: a refusal inside an explicit transaction leaves it usable.
+    package var continuesAfterRefusal = false
     package var limits = LimitsConfiguration()
 
     package init(name: String, kind: String, target: TargetConfiguration, credential: CredentialConfiguration) {

@@ -31,13 +31,13 @@ struct ConnectionReader {
         }
         let common: Set<String> = [
             "name", "kind", "target", "credential", "access", "break_glass", "labels", "record", "guard", "read_only",
-            "not_understood", "limits",
+            "not_understood", "opa", "limits",
         ]
-        let later: Set<String> = ["on_refusal", "retention", "max_unwitnessed"]
+        let later: Set<String> = ["retention", "max_unwitnessed"]
         let isHTTP = kind == "http"
         guard
             let section = value.section(
-                isHTTP ? common.union(["host"]) : common.union(["databases", "mask"]),
+                isHTTP ? common.union(["host"]) : common.union(["databases", "mask", "on_refusal"]),
                 later: isHTTP ? later.union(["mask"]) : later)
         else { return nil }
         _ = section.required("kind", "write kind: postgres or http")
@@ -69,10 +69,12 @@ struct ConnectionReader {
         section["guard"].map { ConditionScope.check(guards, in: $0, of: kind) }
         let isReadOnly = section["read_only"].map { $0.bool() ?? true } ?? false
         let notUnderstood = PolicyReader.notUnderstood(section["not_understood"])
+        let opa = section["opa"].flatMap(readPolicyService)
+        let onRefusal = section.read("on_refusal", or: .abort) { $0.choice(OnRefusal.self) }
 
         let breakGlass = section["break_glass"].flatMap { context.accessList($0) }
         let holds =
-            sharedRulesHold || guards.contains { $0.then == .hold }
+            opa != nil || sharedRulesHold || guards.contains { $0.then == .hold }
             || { if case .hold = notUnderstood { true } else { false } }()
         if let value = section["break_glass"], !holds {
             value.problem("nothing is held here, so there is nothing to pass", fix: "remove break_glass, or add a hold")
@@ -91,7 +93,27 @@ struct ConnectionReader {
         connection.guards = guards
         connection.isReadOnly = isReadOnly
         connection.notUnderstood = notUnderstood
+        connection.opa = opa
+        connection.continuesAfterRefusal = onRefusal == .continue
         return connection
+    }
+
+    /// The words after `on_refusal:`.
+    private enum OnRefusal: String, CaseIterable {
+        case abort
+        case `continue`
+    }
+
+    private func readPolicyService(_ value: Value) -> ExternalPolicy? {
+        guard let section = value.section(["url", "timeout", "approve"], later: ["token", "authority"]) else {
+            return nil
+        }
+        let url = section.required("url", "write url: http://127.0.0.1:8181/v1/data/sallyport/verdict")
+            .flatMap(ReceiverReading.url)
+        let timeout = section.read("timeout", or: 500) { $0.milliseconds(10...9000) }
+        let approve = section["approve"].flatMap(PolicyReader.readTerms)
+        guard let url, let timeout, approve != nil || section["approve"] == nil else { return nil }
+        return ExternalPolicy(url: url, timeout: timeout, approve: approve)
     }
 
     /// `access.request`.

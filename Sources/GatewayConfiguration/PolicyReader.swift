@@ -91,7 +91,7 @@ enum PolicyReader {
             value.problem("only a rule that logs would be something else", fix: "say then: log, or leave would out")
         }
         let when = section.required("when", "say what the guard is about, such as when: {statement: [ddl]}")
-            .flatMap { $0.section(ConditionReader.keys, later: ["role", "estimated_rows_over"]) }
+            .flatMap { $0.section(ConditionReader.keys, later: ["role"]) }
         let condition = when.map { ConditionReader(issuers: issuers).condition($0) }
         let approve = section["approve"].flatMap(readTerms)
         let message = section["message"].flatMap { $0.text() }

@@ -5,6 +5,9 @@ package enum Quantity {
         parse(text, ["s": 1, "m": 60, "h": 3600, "d": 86_400], bare: nil)
     }
 
+    /// `500ms`, `2s` in milliseconds.
+    package static func milliseconds(_ text: String) -> Int? { parse(text, ["ms": 1, "s": 1000], bare: nil) }
+
     /// `4096`, `64KiB`, `16MiB`, `1GiB`, `2TiB`, and decimal `64kB`, `16MB`, `1GB`, `2TB`, in bytes.
     package static func bytes(_ text: String) -> Int? {
         parse(

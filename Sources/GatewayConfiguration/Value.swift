@@ -70,6 +70,17 @@ struct Value {
         return seconds
     }
 
+    /// Milliseconds: `500ms`, `2s`.
+    func milliseconds(_ range: ClosedRange<Int>) -> Int? {
+        guard let milliseconds = rawText.flatMap(Quantity.milliseconds), range.contains(milliseconds) else {
+            problem(
+                "a time from \(range.lowerBound)ms to \(range.upperBound)ms is expected\(shown)",
+                fix: "write a number with its unit, such as 500ms or 2s")
+            return nil
+        }
+        return milliseconds
+    }
+
     /// Bytes.
     func size(_ range: ClosedRange<Int>) -> Int? {
         guard let bytes = rawText.flatMap(Quantity.bytes) else {

@@ -76,6 +76,7 @@ package final class ApprovalService: Sendable {
             message: question.message, terms: question.terms, digest: digest)
         request.verb = question.subject.verbs.first ?? ""
         request.objects = Self.objects(of: question.subject)
+        request.rowsEstimate = question.subject.estimate?.rows
         request.history = history
         let approval: Approval
         do throws(ApprovalError) {

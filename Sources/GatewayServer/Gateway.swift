@@ -108,7 +108,7 @@ package final class Gateway: Sendable {
             approvals: approvals, maximumSessions: configuration.maximumSessions)
         services = GatewayServices(
             store: store, analyzer: analyzer, signIn: signIn, sessions: sessions, approvals: approvals,
-            catalogues: catalogues,
+            catalogues: catalogues, policyService: PolicyService(group: group, logger: logger),
             metrics: metrics, logger: logger)
         var loops: [ObjectIdentifier: LoopLedger] = [:]
         for loop in group.makeIterator() { loops[ObjectIdentifier(loop)] = LoopLedger(eventLoop: loop, store: store) }
@@ -329,6 +329,7 @@ package final class Gateway: Sendable {
         }
         analyzer.shutdown()
         for fetcher in fetchers { await fetcher.shutdown() }
+        await services.policyService.shutdown()
         try? await group.shutdownGracefully()
     }
 }

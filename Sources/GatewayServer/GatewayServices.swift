@@ -11,6 +11,7 @@ struct GatewayServices: Sendable {
     var sessions: SessionRegistry
     var approvals: ApprovalService
     var catalogues: CatalogueService
+    var policyService: PolicyService
     var metrics: Metrics
     var logger: Logger
 }

@@ -72,7 +72,7 @@ extension HTTPDialect {
             guard isForwarded, open.first?.id == id else { return nil }
             open[0].partsSubmitted += 1
             return bytes
-        case .carry: return nil
+        case .carry, .question: return nil
         }
     }
 

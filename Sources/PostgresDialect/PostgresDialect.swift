@@ -39,8 +39,12 @@ package struct PostgresDialect: Dialect {
     /// Bytes of a message of the target that are still to be passed on as they come.
     var stream = AnswerStream.none
     var lookup: PendingLookup?
+    /// The question of the gateway's own that the server was, or is to be, asked.
+    var asked: AskedQuestion?
     var origins = OriginCache()
     var status = TransactionStatus.idle
+    /// The same once all that was sent has run, if it succeeds; nil: cannot be told.
+    var expectedStatus: TransactionStatus? = .idle
     /// Extended messages were sent and no Sync yet.
     var isUnsynced = false
     /// An extended command was refused: everything up to the next Sync is dropped.
@@ -50,6 +54,8 @@ package struct PostgresDialect: Dialect {
     /// The same for the rules; not known once a command of the session may have changed it.
     private(set) var namesPath: SearchPath?
     var pathIsLost = false
+    /// By what may be in a transaction, whose end may bring the earlier one back.
+    var pathWasChanged = false
     var relations = RelationCache()
     /// Which relation a name without a schema stands for is not known: the search path was changed unseen, or a
     /// temporary relation may stand before others.

@@ -56,6 +56,11 @@ package struct StatementFacts: Sendable {
     /// The language of a DO block; `plpgsql` when it names none.
     package var doLanguage: String?
 
+    /// An operator or cast runs a function that may read anything by itself.
+    package var callsForeignOperator: Bool { unknownCalls.contains(where: Self.isOperatorOrCast) }
+
+    static func isOperatorOrCast(_ call: String) -> Bool { call.hasPrefix("operator ") || call.hasPrefix("type ") }
+
     package init(_ statementClass: StatementClass, verb: String, range: Range<Int>) {
         self.statementClass = statementClass
         self.classes = [statementClass]

@@ -4,6 +4,10 @@ package struct TargetColumns: Sendable, Hashable {
     package var columns: [String]
     /// Functions it calls, as in `StatementFacts.functions`.
     package var functions: [String]
+    /// It calls an operator or cast that is not known to be the server's own.
+    package var callsForeign = false
+    /// An operator, function or type in it is the server's own only as long as `pg_catalog` is searched first.
+    package var leansOnPath = false
     /// It holds a query of its own, whose columns are not told.
     package var hasSubquery: Bool
 
@@ -65,6 +69,10 @@ struct TargetReader {
                 output.functions.append(functionName(tree.strings(list)))
             }
         }
+        var effects = EffectReader(tree: tree)
+        effects.readCalls(item)
+        output.callsForeign = effects.unknownCalls.contains(where: StatementFacts.isOperatorOrCast)
+        output.leansOnPath = effects.leansOnPath
         return output
     }
 

@@ -140,11 +140,14 @@ package struct SessionTerms: Sendable {
     package var isReadOnly: Bool
     /// Where the target is reached, for protocols that tell it themselves.
     package var targetPlace = TargetPlace()
+    /// A refusal inside an explicit transaction leaves it usable.
+    package var continuesAfterRefusal: Bool
 
     package init(
         context: SessionContext, database: String, targetUser: String, masks: MaskSet,
         cancelKey: (processID: Int32, secret: [UInt8]), durability: Durability, limits: SessionLimits,
-        targetTLS: TargetTLS, schema: SchemaVersion = SchemaVersion(), isReadOnly: Bool = false
+        targetTLS: TargetTLS, schema: SchemaVersion = SchemaVersion(), isReadOnly: Bool = false,
+        continuesAfterRefusal: Bool = false
     ) {
         self.context = context
         self.database = database
@@ -156,6 +159,7 @@ package struct SessionTerms: Sendable {
         self.targetTLS = targetTLS
         self.schema = schema
         self.isReadOnly = isReadOnly
+        self.continuesAfterRefusal = continuesAfterRefusal
     }
 }
 

@@ -1,3 +1,4 @@
+package import AccessPolicy
 package import GatewayCore
 package import NIOCore
 package import SQLAnalysis
@@ -67,6 +68,10 @@ package protocol Dialect: SendableMetatype {
     /// Called once per command and in order, right before the verdict.
     mutating func assess(_ command: Command, analysis: SQLAnalysis?) -> Assessment
 
+    /// How the target can be asked about a command that was assessed and waits for its verdict. Called only when nothing
+    /// decided is left to forward.
+    mutating func ask(_ question: TargetQuestion, about command: Command) -> Asking
+
     /// What a command that was assessed is wherever and whenever it is sent: its texts, types and values, without names
     /// that stand for something in this session only. Nil when it cannot be told apart from the session.
     func standalone(_ command: Command) -> StandaloneCommand?
@@ -116,6 +121,10 @@ extension Dialect {
     package func standalone(_ command: Command) -> StandaloneCommand? { nil }
     package var targetProcess: Int32? { nil }
     package func code(of refusal: Refusal) -> String { refusal.code }
+
+    package mutating func ask(_ question: TargetQuestion, about command: Command) -> Asking {
+        .known(question.unknown("this protocol has no such question"))
+    }
 }
 
 /// How long a connection to the target is of use.
@@ -125,6 +134,16 @@ package enum TargetUse: Sendable {
     /// Dialled when a command is to be forwarded and there is none; it may end between two commands. A command, or a
     /// refusal, waits until what came before it has its outcome.
     case perCommand
+}
+
+/// How the answer to a question is had.
+package enum Asking {
+    /// Send the bytes, a statement of the gateway's own whose answer the client does not see; `.answered` answers it.
+    /// `text` is what the record shows of it.
+    case send(ByteBuffer, text: [UInt8])
+    case known(TargetAnswer)
+    /// Not before the target has answered what it was given.
+    case wait
 }
 
 /// What the bytes of a client mean.
@@ -174,6 +193,8 @@ package enum TargetEvent {
     case end
     /// Rows follow whose origins must be known first. Answered by `resume`.
     case lookup(LookupRequest)
+    /// The answer to the last question that was sent.
+    case answered(TargetAnswer)
     /// What runs shall be cancelled at the target: the client has got its answer's end already.
     case cancel
     /// The target did what the session may not go on with (a setting that rules depend on has changed).
@@ -189,6 +210,8 @@ package enum Submission {
     case command(Command)
     case carry(ByteBuffer, of: ExchangeID?)
     case inputChunk(ByteBuffer, of: ExchangeID)
+    /// A question of the gateway's own.
+    case question(ByteBuffer)
 }
 
 /// How a protocol carries out a refusal.

@@ -25,7 +25,7 @@ package enum SessionAction {
     /// Analyse the text off the event loop; answer with `analysed`.
     case analyse(ExchangeID, text: [UInt8])
     /// Ask for a verdict that is not known at once; answer with `judged`.
-    indirect case judge(ExchangeID, CommandSubject)
+    indirect case judge(ExchangeID, VerdictQuestion)
     /// Open an approval; answer with `approvalOpened`, then once with `approvalDecided`.
     indirect case requestApproval(ExchangeID, ApprovalQuestion)
     case withdrawApproval(ExchangeID)
@@ -101,6 +101,18 @@ package struct ApprovalQuestion {
     package var subject: CommandSubject
 }
 
+/// What someone outside is asked about a command.
+package struct VerdictQuestion: Sendable {
+    package var subject: CommandSubject
+    /// The text as recorded: masked.
+    package var text: [UInt8]
+    /// It only prepares what will be asked about again when it takes effect.
+    package var isPreparing: Bool
+    /// The dialect's words for the leaf.
+    package var verb: String
+    package var objects: [String]
+}
+
 /// How an approval ended.
 package enum ApprovalDecision: Sendable {
     case granted(by: [Principal], reasons: [String] = [], approval: RecordID? = nil, isBreakGlass: Bool = false)
@@ -132,4 +144,10 @@ package protocol CommandJudge: Sendable {
     func cachedAnalysis(of text: [UInt8]) -> SQLAnalysis?
     /// The verdict, or nil when it takes longer (an estimate, an external decision).
     func verdict(on subject: CommandSubject) throws(GatewayError) -> Verdict?
+    /// What the target shall be asked about the command before its verdict; nil when nothing is left to ask.
+    func question(about subject: CommandSubject) -> TargetQuestion?
+}
+
+extension CommandJudge {
+    package func question(about subject: CommandSubject) -> TargetQuestion? { nil }
 }

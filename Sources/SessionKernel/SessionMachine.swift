@@ -32,6 +32,8 @@ package struct SessionMachine {
     private enum Head {
         case fresh
         case analysing
+        /// The target is asked about it, or will be once it is idle.
+        case asking(Assessment, TargetQuestion, isAsked: Bool)
         case judging(Assessment)
         /// Held: its entry is `record`; the approval is asked for once that is durable.
         case held(Assessment, Verdict, record: RecordNumber, Approval)
@@ -57,13 +59,15 @@ package struct SessionMachine {
         case command(Command, gate: RecordNumber)
         case refusal(Command, Refusal, gate: RecordNumber)
         case substitute(ByteBuffer, gate: RecordNumber)
+        case question(ByteBuffer, gate: RecordNumber)
         case carry(ByteBuffer, of: ExchangeID?)
         case inputChunk(ByteBuffer, of: ExchangeID, gate: RecordNumber)
         case end
 
         var gate: RecordNumber {
             switch self {
-            case .command(_, let gate), .refusal(_, _, let gate), .substitute(_, let gate), .inputChunk(_, _, let gate):
+            case .command(_, let gate), .refusal(_, _, let gate), .substitute(_, let gate), .question(_, let gate),
+                .inputChunk(_, _, let gate):
                 gate
             case .carry, .end: 0
             }
@@ -73,14 +77,18 @@ package struct SessionMachine {
         var isOfCommand: Bool {
             switch self {
             case .command, .refusal, .substitute: true
-            case .carry, .inputChunk, .end: false
+            case .question, .carry, .inputChunk, .end: false
             }
         }
+
+        var isQuestion: Bool { if case .question = self { true } else { false } }
 
         var byteCount: Int {
             switch self {
             case .command(let command, _), .refusal(let command, _, _): command.bytes.readableBytes
-            case .substitute(let bytes, _), .carry(let bytes, _), .inputChunk(let bytes, _, _): bytes.readableBytes
+            case .substitute(let bytes, _), .question(let bytes, _), .carry(let bytes, _),
+                .inputChunk(let bytes, _, _):
+                bytes.readableBytes
             case .end: 0
             }
         }
@@ -147,6 +155,8 @@ package struct SessionMachine {
     private var unsynced: Deque<(record: RecordNumber, bytes: Int)> = []
     private var unsyncedBytes = 0
 
+    /// What the target is asked about, until it has answered.
+    private var askedAbout: ExchangeID?
     private var cancel = Cancel.none
     private var isLookingUp = false
     private var clientIsWritable = true
@@ -463,6 +473,11 @@ package struct SessionMachine {
         guard phase == .open, case .held(var assessment, let old, _, _) = head,
             case .command(let command, let receivedAt) = incoming.first, let judge
         else { return finish() }
+        if let question = judge.question(about: assessment.subject) {
+            stopHolding(withdraw: true)
+            head = .asking(assessment, question, isAsked: false)
+            return finish()
+        }
         var verdict: Verdict?
         do throws(GatewayError) {
             verdict = try judge.verdict(on: assessment.subject)
@@ -472,9 +487,7 @@ package struct SessionMachine {
         }
         stopHolding(withdraw: true)
         guard let verdict else {
-            head = .judging(assessment)
-            actions.append(.judge(command.id, assessment.subject))
-            actions.append(.startTimer(.verdict, seconds: Self.verdictSeconds))
+            askJudge(command, assessment)
             return finish()
         }
         // The entry of the hold has its content already; only another question shows it again.
@@ -514,6 +527,9 @@ package struct SessionMachine {
         case .analysing:
             actions.append(.stopTimer(.verdict))
             return recordCancelled(command, dialect.assess(command, analysis: nil))
+        case .asking(let assessment, _, _):
+            dropQuestion()
+            return recordCancelled(command, assessment)
         case .judging(let assessment):
             actions.append(.stopTimer(.verdict))
             return recordCancelled(command, assessment)
@@ -560,12 +576,13 @@ package struct SessionMachine {
         let mayFollow = toClient.isEmpty || toClient.startsMessage
         end = end ?? .ledger
         stopHolding(withdraw: true)
+        let isBusy = !open.isEmpty || questionRuns
         phase = .sealing
         toClient.discard()
         decided.removeAll()
         decidedBytes = 0
         dropIncoming()
-        if !open.isEmpty { cancelTarget() }
+        if isBusy { cancelTarget() }
         open.removeAll()
         switch failedIn {
         case .connecting, .signingIn: toClient.append(dialect.refuseSignIn(Refusals.ledgerFailed), gate: 0)
@@ -609,6 +626,9 @@ package struct SessionMachine {
                 let assessment = dialect.assess(command, analysis: nil)
                 decide(
                     command, receivedAt, assessment, Self.judgeFailed("The statement could not be analysed in time."))
+            case .asking(let assessment, let question, _):
+                dropQuestion()
+                learn(command, receivedAt, assessment, question.unknown("the target did not answer in time"))
             case .judging(let assessment):
                 decide(command, receivedAt, assessment, Self.judgeFailed("The policy did not answer in time."))
             case .fresh, .held: break
@@ -775,6 +795,18 @@ package struct SessionMachine {
         if assessment.isDecided {
             return decide(command, receivedAt, assessment, .allow)
         }
+        proceed(command, receivedAt, assessment)
+    }
+
+    private mutating func proceed(_ command: Command, _ receivedAt: UInt64, _ assessment: Assessment) {
+        if let question = judge?.question(about: assessment.subject) {
+            head = .asking(assessment, question, isAsked: false)
+        } else {
+            consider(command, receivedAt, assessment)
+        }
+    }
+
+    private mutating func consider(_ command: Command, _ receivedAt: UInt64, _ assessment: Assessment) {
         do throws(GatewayError) {
             guard let judge else {
                 return decide(command, receivedAt, assessment, Self.judgeFailed("There is no policy."))
@@ -782,13 +814,72 @@ package struct SessionMachine {
             if let verdict = try judge.verdict(on: assessment.subject) {
                 decide(command, receivedAt, assessment, verdict)
             } else {
-                head = .judging(assessment)
-                actions.append(.judge(command.id, assessment.subject))
-                actions.append(.startTimer(.verdict, seconds: Self.verdictSeconds))
+                askJudge(command, assessment)
             }
         } catch {
             decide(command, receivedAt, assessment, Self.judgeFailed(error.message))
         }
+    }
+
+    private mutating func askJudge(_ command: Command, _ assessment: Assessment) {
+        head = .judging(assessment)
+        let question = VerdictQuestion(
+            subject: assessment.subject, text: assessment.content.first { $0.kind == .text }?.bytes ?? [],
+            isPreparing: command.weight == .preparing, verb: assessment.verb, objects: assessment.objects)
+        actions.append(.judge(command.id, question))
+        actions.append(.startTimer(.verdict, seconds: Self.verdictSeconds))
+    }
+
+    // MARK: - Questions to the target
+
+    /// Asks the target about the head, once it has answered all that it was given: the question finds the session as the
+    /// command itself would.
+    ///
+    /// - Returns: whether the head moved on without a question.
+    private mutating func askTarget() -> Bool {
+        guard phase == .open, decided.isEmpty, askedAbout == nil, case .none = cancel,
+            case .asking(let assessment, let question, isAsked: false) = head,
+            case .command(let command, let receivedAt) = incoming.first
+        else { return false }
+        switch dialect.ask(question, about: command) {
+        case .wait:
+            return false
+        case .known(let answer):
+            learn(command, receivedAt, assessment, answer)
+            return true
+        case .send(let bytes, let text):
+            head = .asking(assessment, question, isAsked: true)
+            var draft = EntryDraft(.commandSubstituted, exchange: command.id.number)
+            draft.reasonCode = question.name
+            draft.content = [ContentItem(.text, text)]
+            askedAbout = command.id
+            enqueue(.question(bytes, gate: record(draft)))
+            actions.append(.startTimer(.verdict, seconds: Self.verdictSeconds))
+            return false
+        }
+    }
+
+    private mutating func learn(
+        _ command: Command, _ receivedAt: UInt64, _ assessment: Assessment, _ answer: TargetAnswer
+    ) {
+        actions.append(.stopTimer(.verdict))
+        var assessment = assessment
+        assessment.subject.learn(answer)
+        proceed(command, receivedAt, assessment)
+    }
+
+    /// The question was sent, and is not answered.
+    private var questionRuns: Bool { askedAbout != nil && !decided.contains(where: \.isQuestion) }
+
+    /// Nobody waits for the answer any more: a question that is not sent yet never is, one that runs is cancelled, and
+    /// what it answers is nobody's.
+    private mutating func dropQuestion() {
+        guard case .asking(_, _, isAsked: true) = head else { return }
+        actions.append(.stopTimer(.verdict))
+        if questionRuns { return cancelTarget() }
+        // Nothing is decided behind it, since the head is not.
+        dequeue()
+        askedAbout = nil
     }
 
     private mutating func decide(_ command: Command, _ receivedAt: UInt64, _ assessment: Assessment, _ verdict: Verdict)
@@ -934,6 +1025,10 @@ package struct SessionMachine {
                 if case .inFlight = cancel { return }
                 dequeue()
                 sendToTarget(bytes)
+            case .question(let bytes, _):
+                if case .inFlight = cancel { return }
+                dequeue()
+                if let bytes = dialect.submit(.question(bytes)) { sendToTarget(bytes) }
             case .carry(let bytes, let id):
                 dequeue()
                 guard let bytes = dialect.submit(.carry(bytes, of: id)) else { continue }
@@ -1025,6 +1120,12 @@ package struct SessionMachine {
         case .lookup(let request):
             isLookingUp = true
             actions.append(.lookUp(request))
+        case .answered(let answer):
+            guard let id = askedAbout else { return poison("an answer that nobody asked for") }
+            askedAbout = nil
+            if case .asking(let assessment, _, isAsked: true) = head, let (command, receivedAt) = headCommand(id) {
+                learn(command, receivedAt, assessment, answer)
+            }
         case .cancel:
             cancelTarget()
         case .fatal(let refusal):
@@ -1135,6 +1236,7 @@ package struct SessionMachine {
         draft.observed = verdict.observed
         draft.would = verdict.would
         draft.policy = verdict.policy
+        if let rows = assessment.subject.estimate?.rows { draft.measures.append(Measure("rows_estimate", rows)) }
         switch type {
         case .commandGranted, .commandDenied, .commandExpired, .commandDeferred: break
         default: draft.content = assessment.content
@@ -1163,7 +1265,7 @@ package struct SessionMachine {
             return close(reason)
         case .dialling, .open: break
         }
-        if !open.isEmpty { cancelTarget() }
+        if !open.isEmpty || questionRuns { cancelTarget() }
         for (id, exchange) in open.all {
             settle(id, Outcome(kind: .interrupted, code: refusal?.code), exchange)
         }
@@ -1212,8 +1314,10 @@ package struct SessionMachine {
     // MARK: - After every input
 
     private mutating func finish() -> [SessionAction] {
-        judgeHead()
-        forward()
+        repeat {
+            judgeHead()
+            forward()
+        } while askTarget()
         if clientIsGone { toClient.discard() }
         releaseToClient()
         if phase == .draining || phase == .sealing, toClient.isEmpty {

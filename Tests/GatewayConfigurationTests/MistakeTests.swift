@@ -364,6 +364,17 @@ private let mistakes: [Mistake] = [
     sharedMistake("connections: {labels: {env: prod}}", "policy[0].connections.labels.env", "not known here"),
     sharedMistake("connections: {}", "policy[0].connections", "neither names nor labels"),
     sharedMistake("message: x", "policy[0]", "`connections` is missing"),
+    guardMistake("estimated_rows_over: many", "when.estimated_rows_over", "whole number"),
+    guardMistake("estimated_rows_over: -1", "when.estimated_rows_over", "whole number"),
+    Mistake("    on_refusal: go\n", 10, "connections[0].on_refusal", "abort, continue"),
+    Mistake("    opa: {}\n", 10, "connections[0].opa", "`url` is missing"),
+    Mistake("    opa: {url: http://opa.example/v1/data/x}\n", 10, "connections[0].opa.url", "https"),
+    Mistake("    opa: {url: https://opa.example/x, timeout: 1m}\n", 10, "connections[0].opa.timeout", "10ms to 9000ms"),
+    Mistake(
+        "    opa: {url: https://opa.example/x, timeout: 500}\n", 10, "connections[0].opa.timeout", "10ms to 9000ms"),
+    Mistake(
+        "    opa: {url: https://opa.example/x, approve: {count: 2}}\n", 10, "connections[0].opa.approve",
+        "`groups` is missing"),
     Mistake("    guard: [{name: g, when: {}, then: block}]\n", 10, "connections[0].guard[0].when", "no condition"),
     Mistake(
         "    guard: [{name: g, when: {route: /admin}, then: block}]\n", 10, "connections[0].guard[0].when.route",

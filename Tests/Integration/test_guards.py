@@ -79,7 +79,7 @@ def test_keys(gateway, name, text, rule):
 def test_names_without_a_schema_lie_on_the_path(gateway):
     at = gateway.endpoint("guarded")
     assert rule_of(at, "SELECT name FROM customers LIMIT 1", search_path="public, audit") == "audit"
-    # Once the path may have changed unseen they may lie anywhere.
+    # Changed, it is asked for: see test_search_path.py.
     with wire.Wire(at) as w:
         w.open(search_path="public")
         for text, is_refused in (("SELECT name FROM customers LIMIT 1", False), ("SET search_path TO audit", False),

@@ -1,5 +1,6 @@
 """The edges of masking, against real servers: large rows, denied answers, computed columns, views and functions."""
 
+import re
 import uuid
 
 import psycopg
@@ -25,6 +26,13 @@ def servers(shop15, shop18):
             CREATE VIEW edges.shouted AS SELECT id, upper(ssn) AS loud, ssn AS plain, name FROM public.customers;
             CREATE FUNCTION edges.peek(int) RETURNS text LANGUAGE sql AS 'SELECT ssn FROM public.customers WHERE id = $1';
             CREATE TABLE edges.notes (id int);
+            CREATE FUNCTION edges.spy(int, int) RETURNS text LANGUAGE sql STABLE AS
+                'SELECT ssn FROM public.customers WHERE id = $1';
+            CREATE OPERATOR edges.@#@ (LEFTARG = int, RIGHTARG = int, FUNCTION = edges.spy);
+            CREATE TYPE edges.held AS (value text);
+            CREATE FUNCTION edges.hold(int) RETURNS edges.held LANGUAGE sql STABLE AS
+                'SELECT ROW(ssn)::edges.held FROM public.customers WHERE id = $1';
+            CREATE CAST (int AS edges.held) WITH FUNCTION edges.hold(int);
             GRANT USAGE ON SCHEMA edges TO PUBLIC; GRANT ALL ON ALL TABLES IN SCHEMA edges TO PUBLIC;
         """)
     return {"15": shop15, "18": shop18}
@@ -159,6 +167,32 @@ def test_no_way_around(masked, text):
         for statement in text.split(";"):
             answer = w.ask(wire.query(statement))
             assert b"-45-" not in b"".join(body for _, body in answer), statement
+
+
+@pytest.mark.parametrize("text", [
+    "SELECT 1 OPERATOR(edges.@#@) 2", "SELECT id OPERATOR(edges.@#@) 2 FROM edges.notes",
+    "SELECT (1::edges.held).value", "SELECT 1::edges.held", "SELECT CAST(1 AS edges.held)::text",
+    "SELECT id::edges.held FROM edges.notes", "SELECT id, name, id OPERATOR(edges.@#@) 1 FROM customers WHERE id = 1",
+    "SELECT (SELECT 1 OPERATOR(edges.@#@) 2)", "VALUES (1 OPERATOR(edges.@#@) 2)",
+    "SELECT n FROM (SELECT 1 OPERATOR(edges.@#@) 2 AS n) AS s", "COPY (SELECT 1 OPERATOR(edges.@#@) 2) TO STDOUT",
+    "INSERT INTO edges.notes VALUES (1) RETURNING id OPERATOR(edges.@#@) 2",
+    "SET search_path = edges, public, pg_catalog; SELECT 1 @#@ 2",
+])
+def test_operators_and_casts_of_users_may_read_a_masked_table(masked, text):
+    """What they call reads what it likes, so that nothing of their results is shown."""
+    with wire.Wire(masked) as w:
+        w.open()
+        w.ask(wire.query("INSERT INTO edges.notes VALUES (1)"))
+        answer = w.ask(wire.query(text))
+        assert not re.search(rb"\d{3}-45-\d{4}", b"".join(body for _, body in answer)), (text, answer)
+        w.ask(wire.query("DELETE FROM edges.notes"))
+
+
+def test_the_columns_beside_them_stay_readable(masked):
+    with wire.Wire(masked) as w:
+        w.open()
+        text = "SELECT count(*), 1 OPERATOR(edges.@#@) 2, max(id) FROM customers"
+        assert w.rows(text)[0] == [b"1001", b"***", b"1001"]
 
 
 def test_psql_describes_a_table(masked):

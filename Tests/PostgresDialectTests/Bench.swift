@@ -36,6 +36,7 @@ struct Bench {
     private(set) var outcomes: [UInt64: Outcome] = [:]
     private(set) var open: Set<UInt64> = []
     private(set) var lookups: [LookupRequest] = []
+    private(set) var answers: [TargetAnswer] = []
     private(set) var eventCount = 0
     /// Of the target; bumped by a test that plays another session.
     let schema: SchemaVersion
@@ -47,7 +48,8 @@ struct Bench {
 
     static func signedIn(
         masks: [MaskRule] = [], limits: SessionLimits = SessionLimits(),
-        parameters: [(name: String, value: String)] = []
+        parameters: [(name: String, value: String)] = [], continuesAfterRefusal: Bool = false,
+        version: String = "15.4"
     ) throws -> Bench {
         var bench = Bench(dialect: PostgresDialect(offersTLS: false, acceptsClearText: true, limits: limits))
         var events: [ClientEvent] = []
@@ -55,10 +57,11 @@ struct Bench {
         try bench.dialect.receive(fromClient: FakeClient.password("token"), into: &events)
         var terms = terms(masks: masks, limits: limits)
         terms.schema = bench.schema
+        terms.continuesAfterRefusal = continuesAfterRefusal
         bench.dialect.signedIn(terms)
         _ = try bench.dialect.openTarget(TargetCredential(username: "app", password: nil))
         var answers: [TargetEvent] = []
-        try bench.dialect.receive(fromTarget: FakeTarget.signedIn, into: &answers)
+        try bench.dialect.receive(fromTarget: FakeTarget.signedIn(version), into: &answers)
         guard case .ready = answers.last else { throw BenchFailure(message: "not signed in") }
         return bench
     }
@@ -165,6 +168,9 @@ struct Bench {
                 log.append("lookup")
             case .cancel: log.append("cancel")
             case .end, .dropTarget: Issue.record("the end of a target used per command")
+            case .answered(let answer):
+                answers.append(answer)
+                log.append("answered")
             case .fatal(let refusal): log.append("fatal \(refusal.code)")
             case .reply, .startTLS, .ready: Issue.record("a sign-in event in an open session")
             }

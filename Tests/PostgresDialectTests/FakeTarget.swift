@@ -94,10 +94,12 @@ enum FakeTarget {
     }
 
     /// What follows AuthenticationOk.
-    static var signedIn: ByteBuffer {
+    static var signedIn: ByteBuffer { signedIn("15.4") }
+
+    static func signedIn(_ version: String) -> ByteBuffer {
         var buffer = authentication(.ok)
         for (name, value) in [
-            ("server_version", "15.4"), ("client_encoding", "UTF8"), ("standard_conforming_strings", "on"),
+            ("server_version", version), ("client_encoding", "UTF8"), ("standard_conforming_strings", "on"),
         ] {
             buffer.writeImmutableBuffer(status(name, value))
         }

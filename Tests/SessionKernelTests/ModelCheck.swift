@@ -92,7 +92,7 @@ struct ModelRun {
         for number in 0..<Int.random(in: 0...12, using: &random) {
             let token = "t" + String(UnicodeScalar(UInt8(ascii: "a") + UInt8(number)))
             let verdict = "aaaaaahhhwwbbdf".randomElement(using: &random) ?? "a"
-            let when = "iiiiillne".randomElement(using: &random) ?? "i"
+            let when = "iiiiillneqq".randomElement(using: &random) ?? "i"
             let analysis = "cccuun".randomElement(using: &random) ?? "c"
             let verb = verbs.randomElement(using: &random) ?? "r0"
             let kind = "CCCEEP".randomElement(using: &random) ?? "C"

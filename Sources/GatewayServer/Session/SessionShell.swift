@@ -56,6 +56,8 @@ final class SessionShell: LedgerWaiter {
     var admitted: AdmittedSession?
     var history = SessionHistory()
     var approvals: [ExchangeID: RecordID] = [:]
+    /// Counts the verdicts asked for outside: an answer to an earlier question is not meant any more.
+    private var judgement: UInt64 = 0
     /// Counts the questions: what comes of an earlier one, for the same exchange even, is not meant any more.
     var question: UInt64 = 0
     var isClosed = false
@@ -179,9 +181,7 @@ final class SessionShell: LedgerWaiter {
             services.analyzer.analyze(text) { analysis in
                 loop.execute { shell.value.input { $0.analysed(id, analysis) } }
             }
-        case .judge(let id, _):
-            // Every verdict of this release is known at once; a judge that says otherwise has failed.
-            input { $0.judged(id, nil) }
+        case .judge(let id, let question): askOutside(id, question)
         case .requestApproval(let id, let question): requestApproval(id, question)
         case .withdrawApproval(let id):
             question &+= 1
@@ -503,6 +503,25 @@ final class SessionShell: LedgerWaiter {
         services.catalogues.answer(request, for: admitted, on: eventLoop).whenComplete { result in
             let answer = (try? result.get()) ?? LookupAnswer(columns: nil)
             shell.value.input { $0.lookedUp(answer) }
+        }
+    }
+
+    // MARK: - Verdicts from outside
+
+    private func askOutside(_ id: ExchangeID, _ question: VerdictQuestion) {
+        judgement &+= 1
+        let asked = judgement
+        guard let admitted, let (external, own) = admitted.judge.question(on: question.subject) else {
+            // A reload has taken the service away meanwhile.
+            let verdict = admitted.flatMap { $0.judge.verdict(on: question.subject) }
+            return input { $0.judged(id, verdict) }
+        }
+        let shell = NIOLoopBound(self, eventLoop: eventLoop)
+        let input = PolicyServiceInput(question, admitted, own: own, time: Timestamp.wall())
+        services.policyService.ask(external, input, on: eventLoop) { said in
+            guard shell.value.judgement == asked else { return }
+            let verdict = admitted.judge.verdict(on: question.subject, said: said)
+            shell.value.input { $0.judged(id, verdict) }
         }
     }
 

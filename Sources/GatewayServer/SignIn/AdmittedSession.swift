@@ -12,7 +12,7 @@ struct AdmittedSession: Sendable {
     var terms: SessionTerms
     var identity: VerifiedIdentity
     var connection: ConnectionConfiguration
-    var judge: any CommandJudge
+    var judge: GatewayJudge
     var life: SessionLife
     var since: Timestamp
     /// The ticket that opened it; revoking that ends it.

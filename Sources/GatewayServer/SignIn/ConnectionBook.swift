@@ -55,7 +55,7 @@ final class ConnectionBook: Sendable {
         do throws(PolicyProblems) {
             return try PolicySnapshot(
                 guards: connection.guards, readOnly: connection.isReadOnly, notUnderstood: connection.notUnderstood,
-                hasMasks: !connection.masks.isEmpty)
+                hasMasks: !connection.masks.isEmpty, external: connection.opa)
         } catch {
             throw GatewayError(
                 GatewayError.Code("configuration.policy"),
@@ -79,6 +79,7 @@ final class ConnectionBook: Sendable {
         entry.configuration.guards = newer.guards
         entry.configuration.notUnderstood = newer.notUnderstood
         entry.configuration.isReadOnly = newer.isReadOnly
+        entry.configuration.opa = newer.opa
         entry.configuration.labels = newer.labels
         entry.configuration.access = newer.access
         entry.configuration.masks = newer.masks
@@ -124,13 +125,43 @@ final class GatewayJudge: CommandJudge {
         analyzer.cached(text)
     }
 
-    /// The one place where a verdict meets the clock.
+    /// Nil where somebody outside is to be asked too.
     func verdict(on subject: CommandSubject) -> Verdict? {
         let box = box.withLock { $0 }
-        guard box.policy.dependsOnTime else { return box.policy.evaluate(subject) }
+        if box.policy.isConstant {
+            guard let memo = subject.memo else { return box.policy.evaluate(subject) }
+            if let known = memo.verdict(by: box) { return known }
+            let verdict = box.policy.evaluate(subject)
+            memo.keep(verdict, by: box)
+            return verdict
+        }
+        let own = box.policy.evaluate(Self.timed(subject, box.policy))
+        return box.policy.external == nil || own.kind == .block ? own : nil
+    }
+
+    func question(about subject: CommandSubject) -> TargetQuestion? {
+        let policy = box.withLock { $0 }.policy
+        return policy.asksTarget ? policy.question(about: Self.timed(subject, policy)) : nil
+    }
+
+    /// Who is asked outside, and what the rules say by themselves.
+    func question(on subject: CommandSubject) -> (external: ExternalPolicy, own: Verdict)? {
+        let policy = box.withLock { $0 }.policy
+        return policy.external.map { ($0, policy.evaluate(Self.timed(subject, policy))) }
+    }
+
+    /// The verdict of the rules of now with what was said outside.
+    func verdict(on subject: CommandSubject, said: ExternalVerdict) -> Verdict {
+        let policy = box.withLock { $0 }.policy
+        return policy.evaluate(Self.timed(subject, policy), said: said)
+    }
+
+    /// The one place where a verdict meets the clock.
+    private static func timed(_ subject: CommandSubject, _ policy: PolicySnapshot) -> CommandSubject {
+        guard policy.dependsOnTime else { return subject }
         var subject = subject
         subject.time = Timestamp.wall()
-        return box.policy.evaluate(subject)
+        return subject
     }
 }
 

@@ -105,7 +105,7 @@ final class SignInService: Sendable {
             context: context, database: database, targetUser: connection.credential.username, masks: entry.masks,
             cancelKey: sessions.makeCancelKey(), durability: book.durability, limits: entry.limits,
             targetTLS: connection.target.tls.negotiation, schema: entry.schema,
-            isReadOnly: connection.isReadOnly)
+            isReadOnly: connection.isReadOnly, continuesAfterRefusal: connection.continuesAfterRefusal)
         terms.targetPlace = connection.target.place(showing: connection.credential.form)
         let credential = connection.credential
         let check = access.map { access in Self.check(access, of: identity, to: connection.name, approvals) }

@@ -113,7 +113,10 @@ extension PostgresDialect {
     mutating func newStatus(_ message: ByteBuffer, through number: UInt64) throws(DialectFault) {
         guard let new = TransactionStatus(message) else { throw malformed(BackendType.readyForQuery) }
         status = new
+        // What was sent behind it is not answered yet, and may change that again.
+        if queue.isEmpty { expectedStatus = new }
         guard new == .idle else { return }
+        settlePath()
         names.endTransaction(through: number)
         if let changed = viewsChangedBy, changed <= number {
             viewsChangedBy = nil

@@ -46,6 +46,7 @@ extension PostgresDialect {
             return true
         }
         guard let header = try Self.header(run.source) else { return false }
+        if asked != nil, let isDone = try ownAnswer(header, &run, &events) { return isDone }
         if header.type == BackendType.dataRow || header.type == BackendType.copyData {
             return try row(header, &run, &events)
         }

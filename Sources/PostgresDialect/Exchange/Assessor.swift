@@ -59,8 +59,10 @@ extension PostgresDialect {
             guard let bind = BindMessage(command.bytes) else { break }
             note.kind = .bind(portal: bind.portal, statement: bind.statement)
             note.resultFormats = bind.resultFormats
-            note.meanings = names.statement(bind.statement, behind: framing.lastBoundary(before: command.id))
+            let boundary = framing.lastBoundary(before: command.id)
+            note.meanings = names.statement(bind.statement, behind: boundary)
             var assessment = boundAssessment(&note, bind)
+            assessment.subject.estimate = estimate(of: note, behind: boundary)
             if !framing.takeDescribed(command.id), let columns = recordedColumns(note, bind) {
                 assessment.content.append(columns)
             }
@@ -277,13 +279,6 @@ extension PostgresDialect {
     }
 
     // MARK: - Facts to subject
-
-    /// What changes the path says so here, before it is forwarded: the commands behind it are judged meanwhile.
-    private mutating func losePath(_ meanings: [Meaning]) {
-        guard !pathIsLost, meanings.contains(where: { $0.effects.changesNames }) else { return }
-        pathIsLost = true
-        executions.forget()
-    }
 
     /// - Parameter missing: what is not understood when there is no meaning at all.
     private func subject(_ meanings: [Meaning], text: [UInt8], missing: String?) -> CommandSubject {

@@ -23,6 +23,11 @@ extension PostgresDialect {
             queue.expected.removeFirst()
             if let id = head.id { names.confirmPortal(portal, id.number) }
             put(header.total, &run)
+        case (BackendType.closeComplete, .refusedExtended(let refusal)):
+            queue.expected.removeFirst()
+            refused(refusal, header.total, &run, &events)
+        case (BackendType.emptyQuery, .refusedQuery(let refusal)):
+            refused(refusal, header.total, &run, &events)
         case (BackendType.closeComplete, .close(let target)):
             queue.expected.removeFirst()
             if let id = head.id {

@@ -13,17 +13,11 @@ extension PostgresDialect {
         guard var fields = ErrorFields(message) else { throw malformed(BackendType.error) }
         let count = message.readableBytes
         let head = queue.head()
-        let isFatal = ["FATAL", "PANIC"].contains(
-            fields.text(ErrorFields.Field.severityUnlocalised) ?? fields.text(ErrorFields.Field.severity))
+        let isFatal = fields.isFatal
         if !isFatal, let head, !queue.skipsToSync {
             if case .refusedExtended(let refusal) = head.kind {
                 queue.skipsToSync = true
-                run.flush(into: &events)
-                if queue.isMuted {
-                    run.drop(count)
-                    return true
-                }
-                run.replace(count) { ErrorFields(severity: "ERROR", refusal).write(as: BackendType.error, into: &$0) }
+                refused(refusal, count, &run, &events)
                 return true
             }
             if case .refusedQuery(let refusal) = head.kind {

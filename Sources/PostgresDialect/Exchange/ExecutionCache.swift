@@ -1,3 +1,4 @@
+import AccessPolicy
 import SQLAnalysis
 import SessionKernel
 
@@ -23,5 +24,6 @@ struct ExecutionCache {
         else { return }
         if known.count >= Self.limit { known.removeAll(keepingCapacity: true) }
         known[meaning.number] = assessment
+        known[meaning.number]?.subject.memo = VerdictMemo()
     }
 }

@@ -25,6 +25,8 @@ struct Expectation {
         /// A statement of the gateway's own that fails in place of a refused command.
         case refusedExtended(Refusal)
         case refusedQuery(Refusal)
+        /// One ReadyForQuery, with all before it, of a question of the gateway's own.
+        case own
     }
 
     var kind: Kind

@@ -14,6 +14,7 @@ extension PostgresDialect {
         case .carry(let bytes, let id): submitCarry(bytes, id)
         case .inputChunk(let bytes, let id):
             copyIn.filter(bytes, isWanted: !dropsUntilSync && queue.open[id] != nil)
+        case .question(let bytes): submit(question: bytes)
         }
     }
 
@@ -27,7 +28,11 @@ extension PostgresDialect {
 
     private mutating func submit(_ command: Command) -> ByteBuffer? {
         // Without an assessment nothing is known of it, so nothing of it passes.
-        guard let note = takeNote(command), !dropsUntilSync else { return nil }
+        guard let note = takeNote(command) else { return nil }
+        guard !dropsUntilSync else {
+            withhold(note)
+            return nil
+        }
         queue.last = command.id.number
         var exchange = OpenExchange(meanings: note.meanings, isQuery: false, resultFormats: note.resultFormats)
         noteChanges(note)
@@ -35,6 +40,7 @@ extension PostgresDialect {
         switch note.kind {
         case .query:
             exchange.isQuery = true
+            noteTransaction(note.meanings)
             queue.append(.query, command.id)
         case .functionCall:
             exchange.isQuery = true
@@ -49,6 +55,7 @@ extension PostgresDialect {
         case .execute(let portal):
             isUnsynced = true
             bytes = describing(portal, &exchange, command.id, bytes)
+            noteTransaction(note.meanings)
             queue.append(.execute, command.id)
         case .oversized:
             return nil
@@ -102,6 +109,7 @@ extension PostgresDialect {
             queue.open[id] = nil
             let all = describing(execute.portal, &exchange, id, bytes)
             queue.open[id] = exchange
+            noteTransaction(exchange.meanings)
             queue.append(.execute, id)
             return all
         case FrontendType.close:
@@ -153,22 +161,26 @@ extension PostgresDialect {
 
     // MARK: - Refusals
 
+    /// What a Parse was to make is not there.
+    private func withhold(_ note: CommandNote) {
+        if case .parse = note.kind { for meaning in note.meanings { meaning.isWithheld = true } }
+    }
+
     package mutating func refuse(_ command: Command, _ refusal: Refusal) -> RefusalPlan {
         let note = takeNote(command)
+        if let note { withhold(note) }
         let type = type(of: command, note)
         framing.settledOversized(command.id)
         if dropsUntilSync { return .drop }
         switch type {
         case FrontendType.query, FrontendType.functionCall:
-            if queue.isEmpty, !isUnsynced, status != .inTransaction {
-                var reply = ErrorFields.error(refusal)
-                status.write(into: &reply)
-                return .reply(reply)
-            }
+            if let plan = refuseGently(query: refusal) { return plan }
+            if queue.isEmpty, !isUnsynced, status != .inTransaction { return .reply(answer(refusal)) }
             queue.append(.refusedQuery(refusal))
             isUnsynced = false
             return .substitute(QueryMessage.encoded(Self.refusalText.utf8), text: Self.refusalText)
         default:
+            if let plan = refuseGently(extended: refusal) { return plan }
             dropsUntilSync = true
             isUnsynced = true
             refusalCount &+= 1

@@ -1,3 +1,4 @@
+import AccessPolicy
 import DataMasking
 import GatewayCore
 import NIOCore
@@ -42,6 +43,18 @@ struct Meaning {
         return declared == 0 && describedTypes.count > index ? describedTypes[index] : declared
     }
 
+    /// It never reached the server.
+    var isWithheld: Bool {
+        get { text.isWithheld }
+        nonmutating set { text.isWithheld = newValue }
+    }
+
+    /// How many rows it was last estimated to be about.
+    var estimate: RowEstimate? {
+        get { text.estimate }
+        nonmutating set { text.estimate = newValue }
+    }
+
     /// How its answer was masked last, for an answer that comes in the same form again.
     var lastPlan: PlannedAnswer? {
         get { text.lastPlan }
@@ -57,6 +70,8 @@ private final class JudgedText {
     let parameterTypes: [UInt32]
     let effects: TextEffects
     var lastPlan: PlannedAnswer?
+    var estimate: RowEstimate?
+    var isWithheld = false
 
     init(
         _ facts: [StatementFacts], _ notUnderstood: NotUnderstood?, _ analysis: SQLAnalysis?, _ parameterTypes: [UInt32]

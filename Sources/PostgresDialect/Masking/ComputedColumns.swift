@@ -29,6 +29,7 @@ extension PostgresDialect {
 
     private func touchesMasked(_ output: TargetColumns, _ facts: StatementFacts, _ masks: MaskSet) -> Bool {
         if output.hasSubquery || !output.functions.allSatisfy(HarmlessFunctions.contains) { return true }
+        if output.callsForeign || builtInsAreHidden && output.leansOnPath { return true }
         let sources = facts.reads.filter { !Self.isCatalogue($0) }
         let readsCatalogue = sources.count < facts.reads.count
         return output.columns.contains { column in
@@ -93,6 +94,7 @@ extension PostgresDialect {
         if HiddenReads.happen(in: facts) { return true }
         if masks.hasColumnRules,
             facts.classes.contains(.procedure) || !facts.functions.allSatisfy(HarmlessFunctions.contains)
+                || facts.callsForeignOperator || builtInsAreHidden && facts.leansOnPath
         {
             return true
         }

@@ -49,6 +49,11 @@ package struct ErrorFields: Equatable, Sendable {
         return nil
     }
 
+    /// The session ends with it.
+    var isFatal: Bool {
+        ["FATAL", "PANIC"].contains(text(Field.severityUnlocalised) ?? text(Field.severity))
+    }
+
     package init(severity: String, _ refusal: Refusal) {
         func entry(_ field: UInt8, _ text: String?) -> Entry? {
             // A zero byte would end the field early.

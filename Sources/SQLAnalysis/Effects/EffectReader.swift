@@ -30,6 +30,12 @@ struct EffectReader {
             // Whatever it is called: the server has no procedures of its own.
             note(strings(call, "funcname").joined(separator: "."))
         }
+        readCalls(node)
+        if !unknownCalls.isEmpty { classes.insert(.unknownEffect) }
+    }
+
+    /// What is called anywhere in the node.
+    mutating func readCalls(_ node: Int) {
         for index in node..<tree.end(node) {
             if tree.hasTypeKey(index) {
                 typed(index)
@@ -41,7 +47,6 @@ struct EffectReader {
                 for item in tree.items(index) { type(item) }
             }
         }
-        if !unknownCalls.isEmpty { classes.insert(.unknownEffect) }
     }
 
     private mutating func typed(_ node: Int) {

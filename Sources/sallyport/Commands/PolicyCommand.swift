@@ -34,6 +34,10 @@ struct PolicyCommand: AsyncParsableCommand {
             name: .customLong("search-path"),
             help: "The session's search_path; without it a name without a schema may lie in any.")
         var searchPath: String?
+        @Option(
+            name: .customLong("rows-estimate"),
+            help: "How many rows the target thinks it is about; without it every estimated_rows_over counts as met.")
+        var rowsEstimate: Int?
         @Option(name: .long, help: "The connection; needed when the file has more than one.") var connection: String?
         @Option(name: .long, help: "End with code 1 unless every verdict is this one: allow, hold or block.")
         var expect: String?
@@ -82,6 +86,7 @@ struct PolicyCommand: AsyncParsableCommand {
                 sender.agent?.verifiedAgent = agent
             }
             sender.searchPath = searchPath
+            sender.rowsEstimate = rowsEstimate
             guard let at else { return sender }
             guard let time = Timestamp(rfc3339: at) else {
                 throw .usage("--at is a time such as 2026-11-21T14:30:00Z, not \(at).")

@@ -20,7 +20,7 @@ struct PolicyBench {
         do throws(PolicyProblems) {
             policy = try PolicySnapshot(
                 guards: connection.guards, readOnly: connection.isReadOnly, notUnderstood: connection.notUnderstood,
-                hasMasks: !connection.masks.isEmpty)
+                hasMasks: !connection.masks.isEmpty, external: connection.opa)
         } catch {
             throw CommandFailure.usage("The policy of \(connection.name) does not compile; see: sallyport config check")
         }
@@ -35,6 +35,8 @@ struct PolicyBench {
         var agent: AgentContext?
         var time = Timestamp.wall()
         var searchPath: String?
+        /// What the target would say; nil: not known here.
+        var rowsEstimate: Int?
     }
 
     func analysis(of text: String) async -> SQLAnalysis {
@@ -55,6 +57,7 @@ struct PolicyBench {
         subject.time = sender.time
         subject.connection = connection.name
         subject.database = connection.target.database
+        subject.estimate = sender.rowsEstimate.map { .rows($0) }
         if let path = sender.searchPath { subject.searchPath = SearchPath(path, user: connection.credential.username) }
         return subject
     }

@@ -128,7 +128,7 @@ struct Harness {
         case .recordChunk(let number, let id, let direction, let bytes, _):
             ledger.append(number, chunk: bytes, of: id, direction) { found.append($0) }
         case .analyse(let id, _): analyses.append(id)
-        case .judge(let id, let subject): judgements.append((id, subject))
+        case .judge(let id, let question): judgements.append((id, question.subject))
         case .requestApproval(let id, let question):
             if !ledger.isDurable(ledger.held[id.number]) {
                 violate("approval of \(id.number) asked for before its entry was durable")
@@ -177,7 +177,7 @@ struct Harness {
         }
         let bare = String(line.dropLast())
         let text = String(bare.dropFirst(2))
-        guard let kind = bare.first, "CEPIS".contains(kind) else {
+        guard let kind = bare.first, "CEPISQ".contains(kind) else {
             targetOther.append(bare)
             if !targetHasLeft { target.receive(bare) }
             return
@@ -185,7 +185,18 @@ struct Harness {
         targetLines.append(bare)
         if ledger.hasFailed { violate("\(bare) to the target after the ledger failed") }
         if wasEnding { violate("\(bare) to the target of a session that ends") }
-        if text.hasPrefix("!fail") {
+        if kind == "Q" {
+            if !ledger.isDurable(ledger.substitutes[text]) {
+                violate("a question before its entry was durable: \(bare)")
+            }
+            if cancelsInFlight > 0 { violate("a question while a cancel is under way") }
+            let token = text.split(separator: " ").dropFirst().first.map(String.init) ?? ""
+            if let exchange = exchange(of: token),
+                ledger.terminal[exchange] != nil || ledger.permission[exchange] != nil
+            {
+                violate("a question about what is decided: \(bare)")
+            }
+        } else if text.hasPrefix("!fail") {
             if !ledger.isDurable(ledger.substitutes[text]) {
                 violate("a substitute before its entry was durable: \(bare)")
             }

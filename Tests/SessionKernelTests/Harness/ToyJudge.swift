@@ -51,10 +51,18 @@ struct ToyJudge: CommandJudge {
         ToyText(text)?.analysis == "c" ? Self.analysis : nil
     }
 
+    func question(about subject: CommandSubject) -> TargetQuestion? {
+        subject.estimate == nil && ToyText(subject.text)?.when == .question ? .rows : nil
+    }
+
     func verdict(on subject: CommandSubject) throws(GatewayError) -> Verdict? {
         guard let toy = ToyText(subject.text) else { throw GatewayError(.init("toy"), "not a toy text") }
         switch toy.when {
         case .immediate: return Self.verdict(policy.meaning(of: toy.verdict))
+        case .question:
+            let isOver = subject.estimate?.rows.map { $0 > 3 } ?? true
+            return isOver
+                ? Verdict(kind: .block, rules: ["rows"], policy: "toy") : Self.verdict(policy.meaning(of: toy.verdict))
         case .late, .never: return nil
         case .error: throw GatewayError(.init("toy"), "the policy is broken")
         }

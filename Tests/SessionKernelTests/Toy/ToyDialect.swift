@@ -12,7 +12,7 @@ import SessionKernel
 /// (P prepares) that ends with `S`, `I data` more bytes of the last command, `X` goodbye.
 /// Target: `G` greeting, `T` TLS, `D data` a row (streamed), `N text` a notice, `L` a lookup is needed, `O token` and
 /// `F token code` the end of
-/// an answer, `Z` answers `S`, `B` fatal. In rows and notices the digit 4 is secret.
+/// an answer, `Z` answers `S`, `B` fatal, `Q token rows` (`!`: none) the answer to the gateway's own question. In rows and notices the digit 4 is secret.
 struct ToyDialect: Dialect {
     static let lineLimit = 20_000
     private static let newline = UInt8(ascii: "\n")
@@ -22,6 +22,7 @@ struct ToyDialect: Dialect {
         case substitute(ByteBuffer)
         case sync
         case refusal(ByteBuffer)
+        case question
     }
 
     private var clientBytes: [UInt8] = []
@@ -177,15 +178,22 @@ struct ToyDialect: Dialect {
             case .substitute(let refusal)?:
                 expected.removeFirst()
                 events.append(.pass(refusal))
-            case .sync?, .refusal?, nil: throw DialectFault(.target, "08P01", "an answer to nothing")
+            case .sync?, .refusal?, .question?, nil: throw DialectFault(.target, "08P01", "an answer to nothing")
             }
+        case UInt8(ascii: "Q"):
+            guard case .question? = expected.first else {
+                throw DialectFault(.target, "08P01", "an answer to no question")
+            }
+            expected.removeFirst()
+            let rows = Int(String(decoding: line.dropLast(), as: UTF8.self).split(separator: " ").last ?? "")
+            events.append(.answered(.rows(rows.map { .rows($0) } ?? .unknown("no rows told"))))
         case UInt8(ascii: "Z"):
             while let item = expected.first {
                 expected.removeFirst()
                 switch item {
                 case .exchange(let id, let toy):
                     events.append(.outcome(ByteBuffer(), of: id, Outcome(kind: .skipped, tag: toy.token)))
-                case .substitute: break
+                case .substitute, .question: break
                 case .refusal(let bytes): events.append(.pass(bytes))
                 case .sync:
                     events.append(.pass(ByteBuffer(bytes: line)))
@@ -217,8 +225,20 @@ struct ToyDialect: Dialect {
             isDecided: toy?.verdict == "d")
     }
 
+    mutating func ask(_ question: TargetQuestion, about command: Command) -> Asking {
+        guard let toy = texts[command.id], !segmentIsOpen, !isSkipping else {
+            return .known(question.unknown("pipelined"))
+        }
+        guard expected.isEmpty else { return .wait }
+        let text = "?rows \(toy.token) \(toy.verb)"
+        return .send(ByteBuffer(string: "Q \(text)\n"), text: Array(text.utf8))
+    }
+
     mutating func submit(_ item: Submission) -> ByteBuffer? {
         switch item {
+        case .question(let bytes):
+            expected.append(.question)
+            return bytes
         case .command(let command):
             guard !isSkipping, let toy = texts[command.id] else {
                 dropped.insert(command.id)

@@ -4,6 +4,7 @@ struct ToyTarget {
     private(set) var hasEnded = false
     private var backlog: [String] = []
     private var running: (token: String, isPipelined: Bool)?
+    private var isEstimating = false
     private var copying: String?
     private var isSkipping = false
 
@@ -16,6 +17,11 @@ struct ToyTarget {
     mutating func cancel() {
         guard let (token, isPipelined) = running else { return }
         running = nil
+        if isEstimating {
+            isEstimating = false
+            answer("Q \(token) !")
+            return work()
+        }
         isSkipping = isPipelined
         answer("F \(token) 57014")
         work()
@@ -48,6 +54,7 @@ struct ToyTarget {
                 isSkipping = false
                 copying = nil
                 answer("Z")
+            case "Q": estimate(rest)
             case "I":
                 guard let token = copying, rest.hasPrefix(".") else { break }
                 copying = nil
@@ -55,6 +62,18 @@ struct ToyTarget {
             case "C", "E", "P": if !isSkipping { execute(rest, isPipelined: line.first != "C") }
             default: break
             }
+        }
+    }
+
+    private mutating func estimate(_ text: String) {
+        let words = text.split(separator: " ")
+        guard words.count == 3 else { return answer("B") }
+        let token = String(words[1])
+        if words[2] == "run" {
+            isEstimating = true
+            running = (token, false)
+        } else {
+            answer("Q \(token) \(words[2] == "err" ? "!" : String(Int(words[2].dropFirst()) ?? 0))")
         }
     }
 

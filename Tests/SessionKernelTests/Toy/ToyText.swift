@@ -1,14 +1,14 @@
 /// What a toy command says of itself: `<verdict><when><analysis> <verb> <token>`, e.g. `aic r2 qf`.
 ///
-/// verdict: allow, hold, block, decided already, forbidden by the dialect · when: immediate, late, never, error ·
-/// analysis: cached,
-/// uncached, none. The verb tells the target what to do; the token is unique in its session.
+/// verdict: allow, hold, block, decided already, forbidden by the dialect · when: immediate, late, never, error, or the
+/// question how many rows it is about first (more than 3 are blocked) · analysis: cached, uncached, none. The verb tells the target what to do; the token is unique in its session.
 struct ToyText {
     enum When: Character {
         case immediate = "i"
         case late = "l"
         case never = "n"
         case error = "e"
+        case question = "q"
     }
 
     var text: String
