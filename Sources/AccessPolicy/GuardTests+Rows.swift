@@ -7,8 +7,11 @@ struct EstimateTest: GuardTest {
     let isStrict: Bool
 
     func isMet(by subject: CommandSubject) -> Bool {
-        guard !Self.hasNoRows(subject) else { return false }
-        return subject.estimate?.rows.map { $0 > most } ?? isStrict
+        if Self.hasNoRows(subject) { return false }
+        switch subject.estimate {
+        case .rows(let rows)?: return rows > most
+        case .unknown?, nil: return isStrict
+        }
     }
 
     /// What says by its own words alone that no row of a table is read or changed.
