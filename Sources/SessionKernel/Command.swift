@@ -140,6 +140,8 @@ package struct SessionTerms: Sendable {
     package var isReadOnly: Bool
     /// Where the target is reached, for protocols that tell it themselves.
     package var targetPlace = TargetPlace()
+    /// What people agreed to show to this principal, asked anew for each answer; nil for nothing.
+    package var unmasking: @Sendable () -> Unmasking? = { nil }
 
     package init(
         context: SessionContext, database: String, targetUser: String, masks: MaskSet,

@@ -1,3 +1,4 @@
+package import DataMasking
 package import GatewayCore
 package import NIOCore
 package import SQLAnalysis
@@ -172,6 +173,8 @@ package enum TargetEvent {
     case dropTarget
     /// The client's connection ends once it has got what it is owed.
     case end
+    /// The answer shows columns that are masked otherwise, because people agreed to it.
+    case unmasked(ExchangeID, [Unmasking.Shown])
     /// Rows follow whose origins must be known first. Answered by `resume`.
     case lookup(LookupRequest)
     /// What runs shall be cancelled at the target: the client has got its answer's end already.

@@ -165,6 +165,8 @@ struct Bench {
                 log.append("lookup")
             case .cancel: log.append("cancel")
             case .end, .dropTarget: Issue.record("the end of a target used per command")
+            case .unmasked(let id, let shown):
+                log.append("unmasked \(id.number) " + shown.map(\.column.description).joined(separator: " "))
             case .fatal(let refusal): log.append("fatal \(refusal.code)")
             case .reply, .startTLS, .ready: Issue.record("a sign-in event in an open session")
             }

@@ -1,3 +1,4 @@
+import DataMasking
 import GatewayCore
 package import NIOCore
 import SQLAnalysis
@@ -62,7 +63,9 @@ extension PostgresDialect {
     private mutating func describing(
         _ portal: String, _ exchange: inout OpenExchange, _ id: ExchangeID, _ execute: ByteBuffer
     ) -> ByteBuffer {
-        guard hasMasks, !exchange.isDescribed else { return execute }
+        // What was agreed to show may have ended since the client asked for the columns.
+        let isPlanned = exchange.isDescribed && exchange.plan?.shown.isEmpty ?? true
+        guard hasMasks, !isPlanned else { return execute }
         exchange.isDescribed = true
         queue.append(.describePortal(isOwn: true), id)
         var bytes = NamedTarget.encoded(FrontendType.describe, .portal, portal)

@@ -69,11 +69,12 @@ private final class JudgedText {
     }
 }
 
-/// A plan for an answer, and what it depends on: the description, the formats asked for and what was known of the schema.
+/// A plan for an answer, and what it depends on: the description, the formats asked for, what was known of the schema, and what people agreed to show.
 struct PlannedAnswer {
     var description: ByteBuffer
     var resultFormats: [Int16]
     var schemaEpoch: UInt64
+    var unmasking: Unmasking?
     var plan: MaskPlan
     var columns: [RowDescription.Column]
 }
