@@ -283,6 +283,8 @@ package struct LookupAnswer: Sendable {
         package var origins: [ColumnOrigin]
         /// Type OID, 0 when unknown.
         package var type: UInt32
+        /// Of a view: what stands behind it may become another thing.
+        package var isView = false
 
         package init(name: String, origins: [ColumnOrigin], type: UInt32) {
             self.name = name

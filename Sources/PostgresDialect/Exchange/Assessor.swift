@@ -180,6 +180,9 @@ extension PostgresDialect {
         case .declaresCursor(let name):
             var meaning = Meaning(number: id.number, facts: facts.inner)
             meaning.isCursor = true
+            if String(decoding: text, as: UTF8.self).lowercased().contains("hold") {
+                meaning.heldSince = terms?.schema.current
+            }
             meaning.shown = Self.head(of: text)
             if !names.open(name, [meaning], number: id.number, limit: limits.names) { return [unknownName(name, id)] }
             return []

@@ -43,6 +43,7 @@ extension PostgresDialect {
             relations.retryUnknown()
         }
         let touches = computedTouches(exchange, description.columns.count, masks)
+        let isOutdated = fetchesOutdated(exchange)
         var columns = description.columns
         for index in columns.indices {
             // A Describe of a portal tells formats; a Query's are its own.
@@ -53,7 +54,7 @@ extension PostgresDialect {
         let plan = masks.plan(
             columns: columns.indices.map { index in
                 AnswerColumn(
-                    name: columns[index].name, origins: origins(of: columns[index]),
+                    name: columns[index].name, origins: origins(of: columns[index], isOutdated: isOutdated),
                     isText: TypeShape.isReadable(columns[index].type), touchesMasked: touches[index],
                     needsName: TypeShape.needsName(columns[index].type))
             }, showing: unmasking)
@@ -112,13 +113,25 @@ extension PostgresDialect {
         formats.isEmpty ? nil : formats.count == 1 ? formats[0] : formats.indices.contains(index) ? formats[index] : nil
     }
 
-    private func origins(of column: RowDescription.Column) -> [ColumnOrigin] {
+    /// A cursor that outlived its transaction gives rows of the views as they were, and describes them as they are.
+    private func fetchesOutdated(_ exchange: OpenExchange) -> Bool {
+        exchange.meanings.contains { meaning in
+            meaning.facts.contains { facts in
+                guard case .fetches(let name) = facts.name else { return false }
+                guard let known = names.portals[name], !known.isEmpty else { return true }
+                return known.contains { $0.heldSince.map { $0 != terms?.schema.current } ?? false }
+            }
+        }
+    }
+
+    private func origins(of column: RowDescription.Column, isOutdated: Bool) -> [ColumnOrigin] {
         guard column.table != 0 else { return [.computed] }
         // A whole row, or a system column.
         guard column.attribute > 0 else { return [column.attribute == 0 ? .unknown : .computed] }
         guard viewsChangedBy == nil else { return [.unknown] }
         let reference = LookupRequest.ColumnReference(table: column.table, attribute: column.attribute)
-        return origins[reference]?.origins.map(HiddenReads.resolved) ?? [.unknown]
+        guard let known = origins[reference], !(isOutdated && known.isView) else { return [.unknown] }
+        return known.origins.map(HiddenReads.resolved)
     }
 
     /// What the client hears when a rule says `unknown: deny`.

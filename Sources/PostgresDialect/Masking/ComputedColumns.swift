@@ -108,6 +108,17 @@ extension PostgresDialect {
         }
     }
 
+    /// Whether the statement names a column that a mask covers, as far as that is known.
+    func readsMasked(_ facts: StatementFacts, _ masks: MaskSet) -> Bool {
+        if facts.columns.contains(where: { masks.mayCarry(columnNamed: $0) }) { return true }
+        let sources = Self.sources(of: facts)
+        if facts.hasStar, sources.contains(where: { masks.mayCarry(anyColumnOf: $0) }) { return true }
+        return sources.lazy.compactMap(known).contains { columns in
+            let named = facts.hasStar ? Array(columns.values.joined()) : facts.columns.flatMap { columns[$0] ?? [] }
+            return named.contains { Self.isMasked($0, masks) }
+        }
+    }
+
     // MARK: - Relations
 
     /// Asks the catalogue for the next relation whose columns must be known; false when there is none.
