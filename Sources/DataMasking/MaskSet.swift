@@ -125,6 +125,9 @@ package struct MaskSet: Sendable {
         }
     }
 
+    /// Of a column that may be any of the masked ones.
+    package var oracleOfUnknown: MaskRule.Oracle? { rules.filter { $0.unknown != .allow }.compactMap(\.oracle).max() }
+
     package func oracle(of origin: ColumnOrigin) -> MaskRule.Oracle? {
         switch origin {
         case .column(let schema, let table, let column), .derived(let schema, let table, let column):

@@ -205,7 +205,7 @@ enum PolicyReader {
         if let approve, let terms, terms.wait != nil || terms.scope != .once {
             approve.problem("unmasking has neither wait nor scope", fix: "leave them out; `for` says how long it lasts")
         }
-        let seconds = section.required("for", "say for how long at most, such as for: 1h")?.duration(60...604_800)
+        let seconds = section.required("for", "say for how long at most, such as for: 1h")?.duration(60...86_400)
         guard let terms, let seconds else { return nil }
         return UnmaskTerms(terms: terms, seconds: seconds)
     }

@@ -38,23 +38,24 @@ private func at(_ table: String, _ column: String) -> ColumnOrigin {
     }
 
     /// Origins, what was granted, and whether it is shown.
-    @Test(arguments: [
-        ([at("customers", "ssn")], "customers.ssn", true),
-        ([at("customers", "ssn")], "public.customers.ssn", true),
-        ([at("customers", "ssn")], "other.customers.ssn", false),
-        ([at("customers", "ssn")], "customers.name", false),
-        ([at("customers", "ssn")], "Customers.ssn", false),
-        // A view that passes it on, a partition.
-        ([at("v", "ssn"), at("customers", "ssn")], "customers.ssn", true),
-        // The view alone says nothing of what stands behind it.
-        ([at("v", "ssn"), at("customers", "ssn")], "v.ssn", false),
-        ([.derived(schema: "public", table: "customers", column: "ssn")], "customers.ssn", false),
-        ([at("v", "ssn"), .derived(schema: "public", table: "customers", column: "ssn")], "customers.ssn", false),
-        ([.computed], "customers.ssn", false),
-        ([.unknown], "customers.ssn", false),
-        ([at("customers", "ssn"), .unknown], "customers.ssn", false),
-        ([], "customers.ssn", false),
-    ] as [([ColumnOrigin], String, Bool)])
+    @Test(
+        arguments: [
+            ([at("customers", "ssn")], "customers.ssn", true),
+            ([at("customers", "ssn")], "public.customers.ssn", true),
+            ([at("customers", "ssn")], "other.customers.ssn", false),
+            ([at("customers", "ssn")], "customers.name", false),
+            ([at("customers", "ssn")], "Customers.ssn", false),
+            // A view that passes it on, a partition.
+            ([at("v", "ssn"), at("customers", "ssn")], "customers.ssn", true),
+            // The view alone says nothing of what stands behind it.
+            ([at("v", "ssn"), at("customers", "ssn")], "v.ssn", false),
+            ([.derived(schema: "public", table: "customers", column: "ssn")], "customers.ssn", false),
+            ([at("v", "ssn"), .derived(schema: "public", table: "customers", column: "ssn")], "customers.ssn", false),
+            ([.computed], "customers.ssn", false),
+            ([.unknown], "customers.ssn", false),
+            ([at("customers", "ssn"), .unknown], "customers.ssn", false),
+            ([], "customers.ssn", false),
+        ] as [([ColumnOrigin], String, Bool)])
     func byWhereTheValuesLie(_ origins: [ColumnOrigin], _ granted: String, _ isShown: Bool) {
         for pattern in ["ssn", "*.ssn", "customers.ssn"] {
             let plan = Self.plan([rule(pattern, unmask: dba)], origins, granted: [granted], name: "ssn")
@@ -111,6 +112,9 @@ private func at(_ table: String, _ column: String) -> ColumnOrigin {
         }
     }
 
-    @Test(arguments: ["", "a", "a.", ".a", "a..b", "a.b.c.d", "a.*", "a.b*", "a.b c", "a.b\n", "a." + .init(repeating: "x", count: 64)])
+    @Test(arguments: [
+        "", "a", "a.", ".a", "a..b", "a.b.c.d", "a.*", "a.b*", "a.b c", "a.b\n",
+        "a." + .init(repeating: "x", count: 64),
+    ])
     func wholeNamesOnly(_ text: String) { #expect(UnmaskedColumn(text) == nil) }
 }

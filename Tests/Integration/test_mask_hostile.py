@@ -160,7 +160,7 @@ SHOWS = [
     f"COPY (SELECT upper(ssn) FROM {P}) TO STDOUT", f"COPY (TABLE {P}) TO STDOUT", "COPY (SELECT called FROM hostile.calls) TO STDOUT",
     f"COPY (UPDATE {P} SET id = id RETURNING ssn, upper(ssn)) TO STDOUT", "COPY hostile.ward TO STDOUT", "COPY hostile.child TO STDOUT",
     "COPY (SELECT ssn FROM hostile.parent) TO STDOUT", f"COPY (SELECT loud FROM {P}) TO STDOUT",
-    f"UPDATE {P} SET id = id RETURNING *", f"UPDATE {P} SET id = id RETURNING ssn || ''", f"DELETE FROM hostile.notes RETURNING (SELECT ssn {ROW})",
+    f"UPDATE {P} SET id = id RETURNING *", "SELECT set_config('my.v', number, false) FROM hostile.shown WHERE id = 7;; SHOW my.v", f"UPDATE {P} SET id = id RETURNING ssn || ''", f"BEGIN;; DELETE FROM hostile.notes RETURNING (SELECT ssn {ROW});; ROLLBACK",
     f"BEGIN;; INSERT INTO hostile.notes SELECT id, ssn, pin {ROW} RETURNING (SELECT ssn {ROW});; ROLLBACK",
     # Names used again.
     f"PREPARE a AS SELECT upper(name) FROM {P};; DEALLOCATE a;; PREPARE a AS SELECT upper(ssn) FROM {P};; EXECUTE a",
@@ -259,6 +259,25 @@ def test_a_cursor_over_a_view_that_is_swapped(servers, at, version, hold):
         except psycopg.Error:
             assert not hold
         assert leaked(str(got).encode()) == []
+
+
+def test_a_held_cursor_by_its_portal_and_behind_another(servers, at, version):
+    """Executed as a portal, and with its name used again before the answer comes."""
+    swap = "CREATE OR REPLACE VIEW hostile.swap AS SELECT id, {} AS v FROM hostile.people"
+    for how in ("portal", "again"):
+        servers[version].sql(swap.format("ssn"))
+        with wire.Wire(at) as w, psycopg.connect(at.dsn, autocommit=True) as other:
+            w.open()
+            declare = "DECLARE s CURSOR WITH HOLD FOR SELECT v FROM hostile.swap WHERE id = 7"
+            w.ask(wire.query(declare))
+            other.execute(swap.format("name"))
+            if how == "portal":
+                answer = w.ask(wire.describe(name="s"), wire.execute("s"), wire.sync())
+            else:
+                w.send(wire.query("FETCH ALL FROM s"), wire.query("CLOSE s"), wire.query(declare))
+                answer = w.until() + w.until() + w.until()
+            assert "D" in wire.kinds(answer)
+            assert leaked(b"".join(body for _, body in answer)) == []
 
 
 def test_stored_cleverly_and_read_back(at):

@@ -7,7 +7,8 @@ import Testing
 
 /// Rows that are looked at together come out as if each had been looked at alone.
 @Suite struct RowBatchTests {
-    private static let detectors = MaskRule(detect: ["email", "credit_card", "phone", "iban"].compactMap { Detector(rawValue: $0) }, method: .redact)
+    private static let detectors = MaskRule(
+        detect: ["email", "credit_card", "phone", "iban"].compactMap { Detector(rawValue: $0) }, method: .redact)
     private static let values = [
         "", "plain words", "ada@example.com", "x 4111 1111 1111 1111 y", "17", "tel", "DE89 3704 0044 0532 0130 00",
         String(repeating: "long ", count: 400), "@", "4111", "1111 1111 1111", "ada", "example.com", "é 漢字",

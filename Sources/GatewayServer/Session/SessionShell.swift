@@ -179,9 +179,7 @@ final class SessionShell: LedgerWaiter {
             services.analyzer.analyze(text) { analysis in
                 loop.execute { shell.value.input { $0.analysed(id, analysis) } }
             }
-        case .judge(let id, _):
-            // Every verdict of this release is known at once; a judge that says otherwise has failed.
-            input { $0.judged(id, nil) }
+        case .judge(let id, let subject): judgeLate(id, subject)
         case .requestApproval(let id, let question): requestApproval(id, question)
         case .withdrawApproval(let id):
             question &+= 1

@@ -31,6 +31,7 @@ extension PostgresDialect {
         guard let note = takeNote(command), !dropsUntilSync else { return nil }
         queue.last = command.id.number
         var exchange = OpenExchange(meanings: note.meanings, isQuery: false, resultFormats: note.resultFormats)
+        exchange.heldSince = note.heldSince
         noteChanges(note)
         var bytes = command.bytes
         switch note.kind {

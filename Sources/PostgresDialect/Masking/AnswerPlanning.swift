@@ -43,7 +43,8 @@ extension PostgresDialect {
             relations.retryUnknown()
         }
         let touches = computedTouches(exchange, description.columns.count, masks)
-        let isOutdated = fetchesOutdated(exchange)
+        // A cursor that outlived its transaction gives rows of the views as they were, and describes them as they are.
+        let isOutdated = exchange.heldSince.map { $0 != terms?.schema.current } ?? false
         var columns = description.columns
         for index in columns.indices {
             // A Describe of a portal tells formats; a Query's are its own.
@@ -111,17 +112,6 @@ extension PostgresDialect {
 
     static func format(_ formats: [Int16], _ index: Int) -> Int16? {
         formats.isEmpty ? nil : formats.count == 1 ? formats[0] : formats.indices.contains(index) ? formats[index] : nil
-    }
-
-    /// A cursor that outlived its transaction gives rows of the views as they were, and describes them as they are.
-    private func fetchesOutdated(_ exchange: OpenExchange) -> Bool {
-        exchange.meanings.contains { meaning in
-            meaning.facts.contains { facts in
-                guard case .fetches(let name) = facts.name else { return false }
-                guard let known = names.portals[name], !known.isEmpty else { return true }
-                return known.contains { $0.heldSince.map { $0 != terms?.schema.current } ?? false }
-            }
-        }
     }
 
     private func origins(of column: RowDescription.Column, isOutdated: Bool) -> [ColumnOrigin] {

@@ -169,7 +169,7 @@ extension PostgresDialect {
     }
 
     /// The server's own relations, but for those that stand for others with secrets.
-    private static func isCatalogue(_ name: RelationName) -> Bool {
+    static func isCatalogue(_ name: RelationName) -> Bool {
         name.schema == "information_schema"
             || name.schema == "pg_catalog" && !["pg_shadow", "pg_user", "pg_roles"].contains(name.name)
     }
