@@ -282,7 +282,8 @@ package final class ApprovalService: Sendable {
             let now = time.now
             guard var approval = desk.approval(id) else { throw ApprovalError.unknown }
             // What it granted is taken back at once, and stays so whatever happens to the entry.
-            let wasStanding = standing.remove(id, now: now) != nil || access.remove(id, now: now)
+            let wasStanding =
+                standing.remove(id, now: now) != nil || access.remove(id, now: now)
                 || unmasked.remove(id, now: now)
             if !wasStanding { try approval.withdraw(now: now) }
             var draft = EntryDraft(.approvalWithdrawn)
