@@ -20,7 +20,7 @@ extension PostgresDialect {
             return true
         }
         guard let description = RowDescription(message) else { throw malformed(BackendType.rowDescription) }
-        if masks.hasColumnRules, viewsChangedBy == nil {
+        if masks.hasColumnRules || unmasking != nil, viewsChangedBy == nil {
             var missing: [LookupRequest.ColumnReference] = []
             for column in description.columns where column.table != 0 && column.attribute > 0 {
                 let reference = LookupRequest.ColumnReference(table: column.table, attribute: column.attribute)
