@@ -145,7 +145,7 @@ struct HTTPBench {
                 _ = try? dialect.openTarget(credential)
             case .end: hasEnded = true
             case .fatal(let refusal): end(refusal)
-            case .reply, .startTLS, .ready, .lookup, .cancel: break
+            case .reply, .startTLS, .ready, .lookup, .cancel, .unmasked: break
             }
         }
         forward()
