@@ -5,8 +5,10 @@ Ways: `direct` to the server; `relay` (Benchmarks/BareRelay); `pgbouncer` in ses
 """
 
 import argparse
+import json
 import os
 import pathlib
+import random
 import statistics
 import subprocess
 import sys
@@ -20,6 +22,9 @@ from harness import PG15_BIN, run  # noqa: E402
 
 ELSEWHERE = [{"columns": ["pgbench_tellers.filler"], "with": "redact"}]
 SELECTED = [{"columns": ["pgbench_accounts.abalance"], "with": "null"}]
+# Rows of 200 bytes for the detectors: prose with a date and a number in each, as tickets and notes have them.
+WORDS = """the order was sent to our customer in Vienna and came back after two weeks because nobody answered there she asked for a
+copy of an invoice which had been paid in March so we wrote again and closed this ticket until further notice from them""".split()
 
 
 def percentile(values, share):
@@ -69,12 +74,13 @@ class PgBouncer(harness.Server):
         return self
 
 
-def pgbench(at, clients, seconds, folder):
+def pgbench(at, clients, seconds, folder, script=None):
     """(transactions per second, p50 in ms, p99 in ms) of one run, latencies from its per-transaction log."""
     prefix = folder / "log"
     for old in folder.glob("log*"):
         old.unlink()
-    done = run(PG15_BIN / "pgbench", "-n", "-S", "-M", "prepared", "-c", clients, "-j", min(clients, 2), "-T", seconds,
+    what = ["-f", script] if script else ["-S"]
+    done = run(PG15_BIN / "pgbench", "-n", *what, "-M", "prepared", "-c", clients, "-j", min(clients, 2), "-T", seconds,
                "-l", "--log-prefix", prefix, env=at.env, timeout=seconds + 120).check()
     tps = float(next(line for line in done.text.splitlines() if line.startswith("tps =")).split()[2])
     times = []
@@ -82,6 +88,50 @@ def pgbench(at, clients, seconds, folder):
         with open(log) as lines:
             times += [int(line.split(" ", 3)[2]) / 1000 for line in lines]
     return tps, percentile(times, 0.5), percentile(times, 0.99)
+
+
+def prose(seed, rows, length):
+    """Texts of exactly so many bytes."""
+    rng, texts = random.Random(seed), []
+    for n in range(rows):
+        text = f"{rng.randrange(1, 29)} March, ticket {rng.randrange(1000, 99999)}:"
+        while len(text) < length:
+            text += " " + rng.choice(WORDS)
+        texts.append(text[:length])
+    return texts
+
+
+def detectors(report, scratch, cluster, relay, rounds, seconds, folder):
+    """What 50 detectors cost: a SELECT of 100 rows x 200 bytes of text, against the same without and against the relay."""
+    rows = ", ".join(f"({n}, '{text}')" for n, text in enumerate(prose(4, 100, 200)))
+    cluster.sql(f"CREATE TABLE tickets (id int, note text); INSERT INTO tickets VALUES {rows}; VACUUM ANALYZE tickets")
+    script = folder / "tickets.sql"
+    script.write_text("SELECT note FROM tickets;\n")
+    binary = harness.unprivileged_binary(scratch)
+    known = json.loads(run(binary, "detectors", "--json").check().text)
+    fifty = [one["name"] for one in (known if isinstance(known, list) else known["detectors"])][:50]
+    gateway = harness.Gateway(scratch, [
+        harness.connection("without", cluster, role="trust_user", tls="disable"),
+        harness.connection("listed", cluster, role="trust_user", tls="disable", mask=ELSEWHERE),
+        harness.connection("fifty", cluster, role="trust_user", tls="disable", mask=[{"detect": fifty, "with": "redact"}]),
+    ], name="detectors", durability="relaxed").start()
+    try:
+        ways = {"relay": cluster.as_role("trust_user", tls=False).but(port=relay.port)}
+        for name in ("without", "listed", "fifty"):
+            ways[name] = gateway.endpoint(name, tls=False)
+        results = {}
+        for turn in range(rounds):
+            for way, at in ways.items():
+                results.setdefault(way, []).append(pgbench(at, 1, seconds, folder, script))
+        table = {way: tuple(statistics.median(v) for v in zip(*values)) for way, values in results.items()}
+        report.line(f"SELECT of 100 rows x 200 B of text, {len(fifty)} detectors, 1 client, relaxed, median of rounds")
+        for way, (tps, p50, p99) in table.items():
+            report.line(f"{way:18} {tps:10.0f} t {p50:8.3f} {p99:8.3f} {tps / table['relay'][0]:9.2f} of relay")
+        ratio = table["fifty"][0] / table["without"][0]
+        report.aim("50 detectors against none", f"{ratio:.2f}", ">= 0.9", ratio >= 0.9)
+        report.line()
+    finally:
+        gateway.stop()
 
 
 def copy_seconds(at):
@@ -128,6 +178,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--short", action="store_true", help="one round of 2 s instead of three of 6 s")
     parser.add_argument("--without-gateway", action="store_true", help="only the ways that need no gateway")
+    parser.add_argument("--detectors", action="store_true", help="only what detectors cost on rows")
     options = parser.parse_args()
     rounds, seconds, megabytes, idle = (1, 2, 20, 50) if options.short else (3, 6, 200, 500)
     report, scratch, running = Report(), harness.Scratch(), []
@@ -148,6 +199,10 @@ def main():
                     f"FROM generate_series(1, {megabytes * 1000}) AS n; VACUUM ANALYZE big")
         relay = harness.Relay(scratch, cluster.port).start()
         running.append(relay)
+        if not options.without_gateway:
+            detectors(report, scratch, cluster, relay, rounds, seconds, folder)
+        if options.detectors:
+            return 0
         bouncer = PgBouncer(scratch, cluster).start()
         running.append(bouncer)
         ways = {"direct": trust, "relay": trust.but(port=relay.port), "pgbouncer": trust.but(port=bouncer.port)}

@@ -1,5 +1,17 @@
 package import GatewayCore
 
+/// Masked columns that somebody asks to see.
+package struct UnmaskRequest: Sendable, Hashable {
+    /// By their whole names.
+    package var columns: [String]
+    package var seconds: Int
+
+    package init(columns: [String], seconds: Int) {
+        self.columns = columns
+        self.seconds = seconds
+    }
+}
+
 /// A held command's request for approval: pending, then granted once by enough people, or ended. A value; the clock is
 /// passed in.
 package struct Approval: Sendable, Hashable {
@@ -47,6 +59,8 @@ package struct Approval: Sendable, Hashable {
         package var terms: HoldTerms
         /// For how many seconds access to the whole connection is asked; nil for a command.
         package var access: Int?
+        /// Which masked columns are asked to be shown for a time; nil for anything else.
+        package var unmask: UnmaskRequest?
         /// Keyed digest of command, parameters and circumstances (made by the caller); never shown.
         package var digest: [UInt8]
 
@@ -55,7 +69,7 @@ package struct Approval: Sendable, Hashable {
             database: String = "",
             text: String, parameters: [UInt8] = [], prepared: [String] = [],
             rules: [String] = [], message: String? = nil, terms: HoldTerms, digest: [UInt8],
-            access: Int? = nil
+            access: Int? = nil, unmask: UnmaskRequest? = nil
         ) {
             self.requester = requester
             self.agent = agent
@@ -70,6 +84,7 @@ package struct Approval: Sendable, Hashable {
             self.terms = terms
             self.digest = digest
             self.access = access
+            self.unmask = unmask
         }
     }
 

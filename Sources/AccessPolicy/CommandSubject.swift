@@ -43,6 +43,8 @@ package struct CommandSubject: Sendable {
     package var oracle: OracleUse?
     /// What is asked for, of a command that is a request.
     package var request: (any RequestFacts)?
+    /// What must be known before `oracle` says all. While it is not empty there is no verdict.
+    package var oracleQuestions: [OracleQuestion] = []
     /// The command's text as judged and forwarded.
     package var text: [UInt8]
     package var notUnderstood: NotUnderstood?

@@ -23,6 +23,7 @@ enum ConsoleRouter {
         ApprovalRoutes(services: services).addReads(to: api)
         ApprovalRoutes(services: services).addWithdrawal(to: api)
         ApprovalRoutes(services: services).addAccessRequests(to: api)
+        UnmaskRoutes(services: services).add(to: api)
         ConnectionRoutes(services: services).add(to: api)
         TicketRoutes(services: services).add(to: api)
         LockRoutes(services: services).add(to: api)

@@ -67,6 +67,11 @@ package struct ConsoleServices: Sendable {
         @Sendable (ConnectionConfiguration, Int?, VerifiedIdentity, String?, String) async throws -> Approval = {
             _, _, _, _, _ in throw ApprovalError.unknown
         }
+    /// Files a request to see masked columns: their names, the connection, for how many seconds, who asks, why, and from
+    /// where. Errors: `ApprovalError`, and a `Problem` where nobody may agree to it.
+    package var requestUnmasking:
+        @Sendable ([String], ConnectionConfiguration, Int?, VerifiedIdentity, String?, String) async throws ->
+            Approval = { _, _, _, _, _, _ in throw ApprovalError.unknown }
     /// Takes a request back: the approval, who does it, and why.
     package var withdraw: @Sendable (RecordID, Principal, String?) async throws -> Approval = { _, _, _ in
         throw ApprovalError.unknown

@@ -39,7 +39,7 @@ package struct Problem: Error, Sendable {
         return problem
     }
 
-    static func badRequest(_ detail: String) -> Problem {
+    package static func badRequest(_ detail: String) -> Problem {
         Problem(.badRequest, "bad_request", detail)
     }
 

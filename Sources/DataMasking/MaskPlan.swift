@@ -72,10 +72,13 @@ package struct MaskPlan: Sendable {
     /// The first column that makes the answer refused, by its place.
     package let denied: Int?
     package let key: MaskKey
+    /// What is shown because people agreed to it, and would be masked otherwise.
+    package let shown: [Unmasking.Shown]
 
-    init(actions: [ColumnAction], key: MaskKey) {
+    init(actions: [ColumnAction], key: MaskKey, shown: [Unmasking.Shown] = []) {
         self.actions = actions
         self.key = key
+        self.shown = shown
         isIdentity = actions.allSatisfy { $0 == .pass }
         denied = actions.firstIndex(of: .deny)
     }

@@ -33,10 +33,12 @@ package struct MaskRule: Sendable, Hashable {
     package var unknown: Unknown
     /// Nil: nothing.
     package var oracle: Oracle?
+    /// On what terms it can be lifted for a time; nil for never.
+    package var unmask: UnmaskTerms?
 
     package init(
         columns: [ColumnPattern] = [], json: [JSONPath] = [], detect: [Detector] = [], method: MaskMethod = .redact,
-        unknown: Unknown = .mask, oracle: Oracle? = nil
+        unknown: Unknown = .mask, oracle: Oracle? = nil, unmask: UnmaskTerms? = nil
     ) {
         self.columns = columns
         self.json = json
@@ -44,6 +46,7 @@ package struct MaskRule: Sendable, Hashable {
         self.method = method
         self.unknown = unknown
         self.oracle = oracle
+        self.unmask = unmask
     }
 
     /// Why the detectors of these rules cannot be compiled together; nil when they can.

@@ -17,11 +17,8 @@ package struct MaskSet: Sendable {
         // One engine for all rules; a column's scanner is a choice of its detectors.
         let all = Scanner(rules.flatMap { rule in rule.detect.map { ($0, rule.method) } })
         blank = all.blank
-        var everywhere = blank
-        for rule in rules where rule.columns.isEmpty {
-            for detector in rule.detect { everywhere.add(detector, rule.method) }
-        }
-        scanner = everywhere
+        scanner = Self.everywhere(rules, blank)
+        mayUnmask = rules.contains { $0.unmask != nil }
         let whole = rules.filter(\.masksWhole)
         hasColumnRules = !whole.isEmpty
         if whole.contains(where: { $0.unknown == .deny }) {
@@ -37,9 +34,39 @@ package struct MaskSet: Sendable {
     /// Whether any rule masks columns whole, so that origins must be known.
     package let hasColumnRules: Bool
 
+    /// Whether any rule can be lifted for a time.
+    package let mayUnmask: Bool
+
     /// The actions for an answer with these columns.
-    package func plan(columns: [AnswerColumn]) -> MaskPlan {
-        MaskPlan(actions: columns.map(action), key: key)
+    ///
+    /// - Parameter unmasking: what the session's principal may see at this moment.
+    package func plan(columns: [AnswerColumn], showing unmasking: Unmasking? = nil) -> MaskPlan {
+        guard mayUnmask, let unmasking, !unmasking.grants.isEmpty else {
+            return MaskPlan(actions: columns.map { action(for: $0, rules, scanner) }, key: key)
+        }
+        var shown: [Unmasking.Shown] = []
+        let actions = columns.map { column in
+            let masked = action(for: column, rules, scanner)
+            let covering = unmasking.covering(column.origins)
+            guard masked != .pass, !covering.isEmpty else { return masked }
+            let left = rules.filter { rule in
+                guard let terms = rule.unmask?.terms else { return true }
+                return !covering.contains { $0.grant.terms.contains(terms) }
+            }
+            let action = action(for: column, left, Self.everywhere(left, blank))
+            guard action != masked else { return masked }
+            shown += covering.map { Unmasking.Shown(approval: $0.grant.approval, column: $0.column) }
+            return action
+        }
+        return MaskPlan(actions: actions, key: key, shown: shown)
+    }
+
+    private static func everywhere(_ rules: [MaskRule], _ blank: Scanner) -> Scanner {
+        var everywhere = blank
+        for rule in rules where rule.columns.isEmpty {
+            for detector in rule.detect { everywhere.add(detector, rule.method) }
+        }
+        return everywhere
     }
 
     /// How values of this base column are masked, nil when they are not; an empty schema or table may be any.
@@ -98,6 +125,9 @@ package struct MaskSet: Sendable {
         }
     }
 
+    /// Of a column that may be any of the masked ones.
+    package var oracleOfUnknown: MaskRule.Oracle? { rules.filter { $0.unknown != .allow }.compactMap(\.oracle).max() }
+
     package func oracle(of origin: ColumnOrigin) -> MaskRule.Oracle? {
         switch origin {
         case .column(let schema, let table, let column), .derived(let schema, let table, let column):
@@ -118,16 +148,17 @@ package struct MaskSet: Sendable {
     /// Whether the detectors that apply everywhere find nothing in these bytes.
     package func isQuiet(_ bytes: [UInt8]) -> Bool { scanner.isEmpty || scanner.scan(bytes).isEmpty }
 
-    private func action(for column: AnswerColumn) -> ColumnAction {
+    private func action(for column: AnswerColumn, _ rules: [MaskRule], _ everywhere: Scanner) -> ColumnAction {
         let whole = rules.filter { $0.masksWhole && matches($0, column) }
         if let method = Self.strictest(whole) {
-            return isExact(column) ? partly(whole, column) ?? .mask(method) : .mask(method)
+            guard isExact(column) else { return .mask(method) }
+            return partly(whole, scanner(for: column, rules, everywhere)) ?? .mask(method)
         }
         let open =
             column.origins.isEmpty || column.origins.contains(.unknown)
             || column.origins.contains(.computed) && column.touchesMasked
         if open, let fallback { return fallback }
-        let scanner = column.isText ? scanner(for: column) : blank
+        let scanner = column.isText ? scanner(for: column, rules, everywhere) : blank
         return scanner.isEmpty || column.needsName && !scanner.isNamed ? .pass : .scan(scanner)
     }
 
@@ -138,15 +169,15 @@ package struct MaskSet: Sendable {
     }
 
     /// The rules' parts of JSON values; nil when one of them masks the whole column.
-    private func partly(_ rules: [MaskRule], _ column: AnswerColumn) -> ColumnAction? {
+    private func partly(_ rules: [MaskRule], _ scanner: Scanner) -> ColumnAction? {
         guard let whole = Self.strictest(rules), rules.allSatisfy({ !$0.json.isEmpty }) else { return nil }
         let paths = rules.flatMap { rule in rule.json.map { ($0, rule.method) } }
-        return .json(JSONMask(paths: paths, scanner: scanner(for: column), whole: whole))
+        return .json(JSONMask(paths: paths, scanner: scanner, whole: whole))
     }
 
     /// What is searched for in a column's values.
-    private func scanner(for column: AnswerColumn) -> Scanner {
-        var scanner = scanner
+    private func scanner(for column: AnswerColumn, _ rules: [MaskRule], _ everywhere: Scanner) -> Scanner {
+        var scanner = everywhere
         for rule in rules where !rule.columns.isEmpty && !rule.detect.isEmpty {
             if isOpen(column) || matches(rule, column) {
                 for detector in rule.detect { scanner.add(detector, rule.method) }

@@ -100,6 +100,25 @@ package struct Scanner: Sendable, Hashable {
         return .replaced
     }
 
+    /// Whether several texts may be looked at as one, with a zero byte between them: no text holds that byte, and to what is
+    /// built in it is what a text's end is. A pattern of the user's own may know the difference.
+    package var canJoin: Bool {
+        guard let engine, !isBroken else { return false }
+        return !engine.customs.indices.contains { wanted.contains(DetectorEngine.firstCustom + $0) }
+    }
+
+    /// Tells where something may be found in joined texts. Whatever is found in one of them alone is among it; what is told
+    /// may also be none, since one text's words count as near another's.
+    ///
+    /// - Returns: false when nothing can be told.
+    package func search(joined: UnsafeRawBufferPointer, found: (Range<Int>) -> Void) -> Bool {
+        guard canJoin else { return false }
+        return clusters(joined) { cluster, _ in
+            found(cluster.start..<cluster.end)
+            return true
+        }
+    }
+
     /// Hands the clusters of the text over in order, until `body` says false.
     ///
     /// - Returns: whether `body` never did.

@@ -71,7 +71,8 @@ enum PolicyReader {
     static func masks(_ value: Value?, _ detectors: [String: Detector]) -> [MaskRule] {
         guard let value else { return [] }
         let rules = value.list().compactMap { element -> MaskRule? in
-            guard let section = element.section(["columns", "json", "detect", "with", "unknown", "oracle"]) else {
+            guard let section = element.section(["columns", "json", "detect", "with", "unknown", "oracle", "unmask"])
+            else {
                 return nil
             }
             return readMask(section, detectors)
@@ -191,7 +192,22 @@ enum PolicyReader {
             value.problem("only columns that are masked whole can be asked about", fix: "name them with columns")
         }
         guard let method, let unknown, !columns.isEmpty || !detect.isEmpty else { return nil }
-        return MaskRule(columns: columns, json: json, detect: detect, method: method, unknown: unknown, oracle: oracle)
+        return MaskRule(
+            columns: columns, json: json, detect: detect, method: method, unknown: unknown, oracle: oracle,
+            unmask: section["unmask"].flatMap(readUnmask))
+    }
+
+    /// `{approve: {groups: […]}, for: 1h}`.
+    private static func readUnmask(_ value: Value) -> UnmaskTerms? {
+        guard let section = value.section(["approve", "for"]) else { return nil }
+        let approve = section.required("approve", "write approve: {groups: […]}")
+        let terms = approve.flatMap(readTerms)
+        if let approve, let terms, terms.wait != nil || terms.scope != .once {
+            approve.problem("unmasking has neither wait nor scope", fix: "leave them out; `for` says how long it lasts")
+        }
+        let seconds = section.required("for", "say for how long at most, such as for: 1h")?.duration(60...86_400)
+        guard let terms, let seconds else { return nil }
+        return UnmaskTerms(terms: terms, seconds: seconds)
     }
 
     /// The value a rule's problem is about: the list element that it quotes, else the key's value, else the rule.

@@ -15,7 +15,8 @@ import Synchronization
 package final class ApprovalService: Sendable {
     let desk = ApprovalDesk()
     let access = AccessGrants()
-    /// Held while a request for access is filed, so that there is one of each.
+    let unmasked = UnmaskGrants()
+    /// Held while a request for access or to unmask is filed, so that there is one of each.
     let filing = Mutex(())
     private let standing = StandingGrants()
     let store: AuditStore
@@ -222,6 +223,7 @@ package final class ApprovalService: Sendable {
         desk.forget(settledBefore: now.advanced(bySeconds: -86_400))
         standing.forget(until: now)
         access.forget(until: now)
+        note(.approvalExpired, unmasked.forget(until: now), why: "over")
     }
 
     /// The gateway stops: what is open grants nothing after it.
@@ -230,10 +232,11 @@ package final class ApprovalService: Sendable {
             guard let ended = try? desk.withdraw(approval.id, now: time.now) else { continue }
             note(.approvalWithdrawn, ended, why: "shutdown")
         }
+        note(.approvalWithdrawn, unmasked.removeAll(), why: "shutdown")
     }
 
     /// An end that takes nothing from anybody needs not be durable first.
-    private func note(_ type: EntryType, _ approval: Approval, why: String? = nil) {
+    func note(_ type: EntryType, _ approval: Approval, why: String? = nil) {
         tell(type == .approvalExpired ? .expired : .withdrawn, approval)
         var draft = EntryDraft(type)
         describe(approval.request, approval.id, in: &draft)
@@ -280,7 +283,9 @@ package final class ApprovalService: Sendable {
             let now = time.now
             guard var approval = desk.approval(id) else { throw ApprovalError.unknown }
             // What it granted is taken back at once, and stays so whatever happens to the entry.
-            let wasStanding = standing.remove(id, now: now) != nil || access.remove(id, now: now)
+            let wasStanding =
+                standing.remove(id, now: now) != nil || access.remove(id, now: now)
+                || unmasked.remove(id, now: now)
             if !wasStanding { try approval.withdraw(now: now) }
             var draft = EntryDraft(.approvalWithdrawn)
             describe(approval.request, id, in: &draft)
@@ -307,6 +312,7 @@ package final class ApprovalService: Sendable {
         draft.connection = request.connection
         draft.aboutSession = request.session
         draft.rules = request.rules
+        if let unmask = request.unmask { draft.details = unmask.details }
     }
 
     /// Tells whoever is to be told at once; nothing waits for it.

@@ -100,7 +100,7 @@ package final class Gateway: Sendable {
         self.fetchers = fetchers
         approvals = ApprovalService(
             store: store, digestKey: vault.derive(.approvalDigest), notifier: notifier, logger: logger)
-        locks = LockService(store: store, sessions: sessions)
+        locks = LockService(store: store, sessions: sessions, approvals: approvals)
         let book = try ConnectionBook(configuration, vault: vault, analyzer: analyzer)
         policies = PolicyReloader(configuration, book: book, store: store, sessions: sessions, logger: logger)
         let signIn = SignInService(

@@ -8,10 +8,12 @@ package final class LockService: Sendable {
     package let registry = LockRegistry()
     private let store: AuditStore
     private let sessions: SessionRegistry
+    private let approvals: ApprovalService
 
-    init(store: AuditStore, sessions: SessionRegistry) {
+    init(store: AuditStore, sessions: SessionRegistry, approvals: ApprovalService) {
         self.store = store
         self.sessions = sessions
+        self.approvals = approvals
     }
 
     /// Returns the lock, and how many sessions it ended.
@@ -27,6 +29,8 @@ package final class LockService: Sendable {
         draft.content = [ContentItem(.reason, reason)]
         try await store.appendSystemDurably(draft)
         registry.add(lock)
+        let registry = self.registry
+        approvals.endUnmasking { registry.match($0, agent: $1, connection: $2) != nil }
         return (lock, sessions.end(matching: lock, registry: registry))
     }
 

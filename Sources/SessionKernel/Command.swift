@@ -142,6 +142,8 @@ package struct SessionTerms: Sendable {
     package var targetPlace = TargetPlace()
     /// A refusal inside an explicit transaction leaves it usable.
     package var continuesAfterRefusal: Bool
+    /// What people agreed to show to this principal, asked anew for each answer; nil for nothing.
+    package var unmasking: @Sendable () -> Unmasking? = { nil }
 
     package init(
         context: SessionContext, database: String, targetUser: String, masks: MaskSet,
@@ -285,6 +287,8 @@ package struct LookupAnswer: Sendable {
         package var origins: [ColumnOrigin]
         /// Type OID, 0 when unknown.
         package var type: UInt32
+        /// Of a view: what stands behind it may become another thing.
+        package var isView = false
 
         package init(name: String, origins: [ColumnOrigin], type: UInt32) {
             self.name = name

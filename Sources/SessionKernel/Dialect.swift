@@ -1,4 +1,5 @@
 package import AccessPolicy
+package import DataMasking
 package import GatewayCore
 package import NIOCore
 package import SQLAnalysis
@@ -191,6 +192,8 @@ package enum TargetEvent {
     case dropTarget
     /// The client's connection ends once it has got what it is owed.
     case end
+    /// The answer shows columns that are masked otherwise, because people agreed to it.
+    case unmasked(ExchangeID, [Unmasking.Shown])
     /// Rows follow whose origins must be known first. Answered by `resume`.
     case lookup(LookupRequest)
     /// The answer to the last question that was sent.

@@ -103,6 +103,8 @@ package struct SessionMachine {
         var bytesIn = 0
         var bytesOut = 0
         var rows = 0
+        /// Columns that its answer showed by approvals.
+        var unmasked: [Unmasking.Shown] = []
     }
 
     private enum Cancel {
@@ -1117,6 +1119,9 @@ package struct SessionMachine {
             actions.append(.closeTarget)
         case .end:
             terminate(.clientLeft, nil)
+        case .unmasked(let id, let shown):
+            guard let known = open[id]?.unmasked else { return }
+            open[id]?.unmasked += shown.filter { !known.contains($0) }
         case .lookup(let request):
             isLookingUp = true
             actions.append(.lookUp(request))
@@ -1175,9 +1180,19 @@ package struct SessionMachine {
         draft.bytesIn = exchange.bytesIn
         draft.bytesOut = exchange.bytesOut
         draft.rows = outcome.rows ?? exchange.rows
+        if !exchange.unmasked.isEmpty {
+            let (columns, approvals) = (exchange.unmasked.map(\.column), exchange.unmasked.map(\.approval))
+            draft.details["unmasked"] = Self.list(columns)
+            draft.details["unmasked_by"] = Self.list(approvals)
+        }
         draft.durationMicros = Self.microseconds(from: exchange.receivedAt, to: now)
         draft.measures = [Measure("wait_us", Self.microseconds(from: exchange.receivedAt, to: exchange.forwardedAt))]
         return record(draft)
+    }
+
+    /// Each once, in order.
+    private static func list<Item: Hashable & Comparable & CustomStringConvertible>(_ items: [Item]) -> String {
+        Set(items).sorted().map(\.description).joined(separator: ",")
     }
 
     private static func microseconds(from start: UInt64, to end: UInt64) -> Int {

@@ -9,7 +9,7 @@ struct Sallyport: AsyncParsableCommand {
         version: Version.text,
         subcommands: [
             Serve.self, TokenCommand.self, Sessions.self, Search.self, Replay.self, Approvals.self, Approve.self,
-            Deny.self, Withdraw.self, RequestAccess.self,
+            Deny.self, Withdraw.self, RequestAccess.self, Unmask.self,
             Locks.self,
             LockCommand.self, Unlock.self, Sinks.self, Audit.self, ConfigCommand.self, PolicyCommand.self,
             DetectorsCommand.self,

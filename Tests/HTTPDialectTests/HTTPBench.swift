@@ -145,7 +145,7 @@ struct HTTPBench {
                 _ = try? dialect.openTarget(credential)
             case .end: hasEnded = true
             case .fatal(let refusal): end(refusal)
-            case .reply, .startTLS, .ready, .lookup, .answered, .cancel: break
+            case .reply, .startTLS, .ready, .lookup, .answered, .cancel, .unmasked: break
             }
         }
         forward()

@@ -33,7 +33,12 @@ LISTED_ONLY = {"t_int4": "int4", "t_int2": "int2", "t_bool": "bool", "t_float8":
                "t_interval": "interval", "t_money": "money", "t_oid": "oid", "t_bit": "bit(40)", "t_varbit": "varbit",
                "t_point": "point", "t_line": "line", "t_lseg": "lseg", "t_box": "box", "t_path": "path",
                "t_polygon": "polygon", "t_circle": "circle", "t_lsn": "pg_lsn", "t_quoted": '"char"', "t_daterange": "daterange",
-               "t_tsrange": "tsrange", "t_tstzrange": "tstzrange", "t_int4range": "int4range", "t_xid": "xid", "t_tid": "tid"}
+               "t_tsrange": "tsrange", "t_tstzrange": "tstzrange", "t_int4range": "int4range", "t_xid": "xid", "t_tid": "tid",
+               "t_macaddr8": "macaddr8", "t_xid8": "xid8", "t_snapshot": "pg_snapshot", "t_cid": "cid", "t_mood": "public.mood",
+               "t_moods": "public.mood[]", "t_uuids": "uuid[]", "t_dates": "date[]", "t_stamps": "timestamptz[]", "t_bools": "bool[]",
+               "t_int2s": "int2[]", "t_floats": "float8[]", "t_spans": "interval[]", "t_ranges": "int4range[]", "t_points": "point[]",
+               "t_bits": "bit(4)[]", "t_moneys": "money[]", "t_regclass": "regclass", "t_regtype": "regtype", "t_cursor": "refcursor",
+               "t_oids": "oidvector", "t_int2v": "int2vector", "t_int4multi": "int4multirange", "t_datemulti": "datemultirange"}
 
 
 def luhn(digits):
@@ -117,7 +122,11 @@ def servers(shop15, shop18, truth):
             "'04:03:02+01', '1987 days', 98765.43, 3735928559, B'1101111010101101101111101110111111001010', "
             "B'11011110101011011011111011101111', '(1987,6)', '{1,2,1987}', '[(1,2),(3,1987)]', '(1987,2),(3,4)', '((1,1987),(2,3))', "
             "'((1,1987),(2,3),(4,5))', '<(1987,2),3>', 'DEAD/BEEF', 'Q', '[1987-06-05,1988-01-01)', "
-            "'[1987-06-05,1988-01-01)', '[1987-06-05,1988-01-01)', '[1987,19870)', '3735928559', '(1987,6)');",
+            "'[1987-06-05,1988-01-01)', '[1987-06-05,1988-01-01)', '[1987,19870)', '3735928559', '(1987,6)', "
+            "'de:ad:be:ef:de:ad:be:ef', '3735928559', '1987:19870:1987', '1987', 'happy', '{happy,sad}', "
+            "'{deadbeef-dead-4bad-8bad-deadbeefcafe}', '{1987-06-05}', '{1987-06-05 04:03:02+00}', '{t,f}', '{1987,6}', '{1987.5}', "
+            "'{1987 days}', '{\"[1987,19870)\"}', '{\"(1987,6)\"}', '{1101}', '{$1987.00}', 'pg_class', 'int8', 'secretcursor', "
+            "'1987 1988', '1987 6', '{[1987,19870)}', '{[1987-06-05,1988-01-01)}');",
             "CREATE TABLE matrix.people (id int PRIMARY KEY, ssn text UNIQUE, code int, "
             "CONSTRAINT no_small CHECK (length(ssn) > 3));",
             "CREATE TABLE matrix.docs (id int PRIMARY KEY, payload jsonb, raw json, note text);",

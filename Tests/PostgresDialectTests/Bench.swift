@@ -171,6 +171,8 @@ struct Bench {
             case .answered(let answer):
                 answers.append(answer)
                 log.append("answered")
+            case .unmasked(let id, let shown):
+                log.append("unmasked \(id.number) " + shown.map(\.column.description).joined(separator: " "))
             case .fatal(let refusal): log.append("fatal \(refusal.code)")
             case .reply, .startTLS, .ready: Issue.record("a sign-in event in an open session")
             }

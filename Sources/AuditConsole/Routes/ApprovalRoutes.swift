@@ -52,7 +52,9 @@ struct ApprovalRoutes {
             let id = try context.recordID()
             guard let approval = services.approvals().first(where: { $0.id == id }), Self.mayView(caller, approval)
             else { throw Problem(.notFound, "not_found", "There is no such approval, or it is not for you.") }
-            guard approval.request.requester == caller.principal || caller.isAdmin else {
+            guard
+                approval.request.requester == caller.principal || caller.isAdmin || Self.mayRevoke(caller, approval)
+            else {
                 throw Problem.forbidden("Only who asked takes a request back; you can deny it.")
             }
             return try await Self.decide { try await services.withdraw(id, caller.principal, reason) }
@@ -122,7 +124,7 @@ struct ApprovalRoutes {
         return caller
     }
 
-    private static func decide(_ body: () async throws -> Approval) async throws -> Response {
+    static func decide(_ body: () async throws -> Approval) async throws -> Response {
         do {
             return ConsoleJSON.response(ApprovalView(try await body()))
         } catch let error as ApprovalError {
@@ -130,7 +132,7 @@ struct ApprovalRoutes {
         }
     }
 
-    private static func status(of error: ApprovalError) -> HTTPResponse.Status {
+    static func status(of error: ApprovalError) -> HTTPResponse.Status {
         switch error {
         case .unknown: .notFound
         case .settled, .alreadyApproved, .notGranted, .otherCommand: .conflict
@@ -140,7 +142,7 @@ struct ApprovalRoutes {
         }
     }
 
-    private static func code(of error: ApprovalError) -> String {
+    static func code(of error: ApprovalError) -> String {
         switch error {
         case .unknown: "not_found"
         case .settled: "settled"
@@ -156,6 +158,13 @@ struct ApprovalRoutes {
         case .otherCommand: "other_command"
         case .tooMany: "too_many"
         }
+    }
+
+    /// Whoever could have denied it takes an unmasking back that goes on.
+    private static func mayRevoke(_ caller: Caller, _ approval: Approval) -> Bool {
+        approval.request.unmask != nil && caller.principal.isPersonIssuer && caller.identity.agent.agent == nil
+            && caller.identity.agent.onBehalfOf == nil && !caller.identity.isMachine
+            && caller.principal.groups.contains(where: approval.request.terms.groups.contains)
     }
 
     private static func mayView(_ caller: Caller, _ approval: Approval) -> Bool {

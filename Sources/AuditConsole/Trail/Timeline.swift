@@ -147,6 +147,8 @@ extension ExchangeView {
         would = leaf["would"]?.string ?? would
         policy = leaf["policy"]?.string ?? policy
         if let text = leaf.value(at: ["details", "continues"])?.string { continues = UInt64(text) }
+        unmasked = Self.list(leaf, "unmasked") ?? unmasked
+        unmaskedBy = Self.list(leaf, "unmasked_by") ?? unmaskedBy
         addApproval(leaf, reason: item(.reason))
         if let notice = item(.notice) { refusal = notice }
         if let counts = leaf["counts"] {
@@ -160,6 +162,10 @@ extension ExchangeView {
             outcome = Outcome(
                 kind: kind, code: ended["code"]?.string, tag: ended["tag"]?.string, error: item(.errorText))
         }
+    }
+
+    private static func list(_ leaf: JSONValue, _ detail: String) -> [String]? {
+        leaf.value(at: ["details", detail])?.string?.split(separator: ",").map(String.init)
     }
 
     private mutating func addApproval(_ leaf: JSONValue, reason: String?) {

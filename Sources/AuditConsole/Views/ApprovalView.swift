@@ -72,6 +72,9 @@ package struct ApprovalView: Codable, Sendable, Hashable {
     package var rowsEstimate: Int?
     /// For how many seconds access to the connection is asked; absent for a command.
     package var accessSeconds: Int?
+    /// The masked columns that are asked to be shown, and for how many seconds; absent for anything else.
+    package var unmaskColumns: [String]?
+    package var unmaskSeconds: Int?
     /// The values of `$1`... in the text; absent when it has none.
     package var parameters: [String?]?
     /// The texts of prepared statements and cursors that the command runs by name; absent when it names none.
@@ -100,6 +103,8 @@ package struct ApprovalView: Codable, Sendable, Hashable {
         agent = AgentView(approval.request.agent)
         session = approval.request.session?.description
         accessSeconds = approval.request.access
+        unmaskColumns = approval.request.unmask?.columns
+        unmaskSeconds = approval.request.unmask?.seconds
         connection = approval.request.connection
         database = approval.request.database
         let isCommand = approval.request.access == nil

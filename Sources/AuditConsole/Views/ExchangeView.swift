@@ -58,6 +58,9 @@ package struct ExchangeView: Codable, Sendable, Hashable {
     /// Time until it was forwarded: judging, recording, waiting for approval.
     package var waitMicros: Int?
     package var answer: AnswerView?
+    /// Columns that the answer shows though they are masked otherwise, and the approvals that it does so by.
+    package var unmasked: [String]?
+    package var unmaskedBy: [String]?
     /// Bytes of COPY data and the like that the client sent; shown as text when they are.
     package var input: String?
     package var steps: [Step]

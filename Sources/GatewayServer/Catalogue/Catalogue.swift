@@ -15,6 +15,10 @@ final class Catalogue {
     }
 
     private static let viewDepth = 16
+    /// The first OID that is not the server's own (FirstNormalObjectId).
+    private static let firstOfUsers = 16384
+    /// Of a table with more of them nothing is known: a mask may name any.
+    private static let mostChildren = 2000
 
     private let eventLoop: any EventLoop
     private let connect: () -> EventLoopFuture<NIOLoopBound<CatalogueConnection>>
@@ -70,7 +74,7 @@ final class Catalogue {
         }.nonisolated()
     }
 
-    /// Base columns, and those of views by way of what they select from.
+    /// Base columns, and those of views and generated columns by way of what they come from.
     private func resolve(
         _ references: Set<LookupRequest.ColumnReference>, depth: Int
     ) -> EventLoopFuture<[LookupRequest.ColumnReference: LookupAnswer.Column]> {
@@ -83,11 +87,26 @@ final class Catalogue {
               CASE WHEN c.relkind IN ('v','m') THEN (SELECT pg_catalog.string_agg(d.refobjid || ':' || d.refobjsubid, ',')
                 FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_rewrite r ON d.objid = r.oid
                 WHERE r.ev_class = c.oid AND d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass
-                  AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.refobjsubid > 0 AND d.refobjid <> c.oid) END,
+                  AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.refobjsubid > 0 AND d.refobjid <> c.oid)
+                WHEN a.attgenerated <> '' THEN (SELECT pg_catalog.string_agg(d.refobjid || ':' || d.refobjsubid, ',')
+                FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_attrdef g ON d.objid = g.oid
+                WHERE g.adrelid = c.oid AND g.adnum = a.attnum AND d.classid = 'pg_catalog.pg_attrdef'::pg_catalog.regclass
+                  AND d.refobjid = c.oid AND d.refobjsubid > 0 AND d.refobjsubid <> a.attnum) END,
               (WITH RECURSIVE up(oid) AS (SELECT i.inhparent FROM pg_catalog.pg_inherits i WHERE i.inhrelid = c.oid
                  UNION SELECT i.inhparent FROM pg_catalog.pg_inherits i JOIN up ON i.inhrelid = up.oid)
                SELECT pg_catalog.string_agg(pn.nspname || E'\\x01' || p.relname, E'\\x02') FROM up
-                 JOIN pg_catalog.pg_class p ON p.oid = up.oid JOIN pg_catalog.pg_namespace pn ON pn.oid = p.relnamespace)
+                 JOIN pg_catalog.pg_class p ON p.oid = up.oid JOIN pg_catalog.pg_namespace pn ON pn.oid = p.relnamespace),
+              (WITH RECURSIVE down(oid) AS (SELECT i.inhrelid FROM pg_catalog.pg_inherits i WHERE i.inhparent = c.oid
+                 UNION SELECT i.inhrelid FROM pg_catalog.pg_inherits i JOIN down ON i.inhparent = down.oid)
+               SELECT CASE WHEN pg_catalog.count(*) > \(Self.mostChildren) THEN '*'
+                 ELSE pg_catalog.string_agg(pn.nspname || E'\\x01' || p.relname, E'\\x02') END FROM down
+                 JOIN pg_catalog.pg_class p ON p.oid = down.oid JOIN pg_catalog.pg_namespace pn ON pn.oid = p.relnamespace),
+              c.relkind IN ('v','m') AND EXISTS (SELECT FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_rewrite r ON d.objid = r.oid
+                JOIN pg_catalog.pg_proc f ON f.oid = d.refobjid
+                WHERE r.ev_class = c.oid AND d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass
+                  AND d.refclassid = 'pg_catalog.pg_proc'::pg_catalog.regclass AND f.oid >= \(Self.firstOfUsers)
+                  AND (f.prolang NOT IN (12, 13) OR f.proname ~ '^(dblink|crosstab|connectby|xpath_table)')),
+              a.attgenerated <> ''
             FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
               JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
             WHERE (a.attrelid, a.attnum) IN (\(pairs)) AND NOT a.attisdropped
@@ -97,29 +116,31 @@ final class Catalogue {
             var beneath: [LookupRequest.ColumnReference: [LookupRequest.ColumnReference]] = [:]
             var computed: Set<LookupRequest.ColumnReference> = []
             for row in rows {
-                guard row.count == 10, let table = row[0].flatMap({ UInt32($0) }),
+                guard row.count == 13, let table = row[0].flatMap({ UInt32($0) }),
                     let attribute = row[1].flatMap({ Int16($0) }),
                     let name = row[2], let type = row[3].flatMap({ UInt32($0) }), let schema = row[4],
                     let relation = row[5]
                 else { continue }
                 let reference = LookupRequest.ColumnReference(table: table, attribute: attribute)
-                var origins: [ColumnOrigin] = [.column(schema: schema, table: relation, column: name)]
-                for parent in (row[9] ?? "").split(separator: "\u{2}") {
-                    let parts = parent.split(separator: "\u{1}", maxSplits: 1)
-                    if parts.count == 2 {
-                        origins.append(.column(schema: String(parts[0]), table: String(parts[1]), column: name))
-                    }
-                }
+                // Its own rows are those of its parents, too; a table's parents stand last (`Unmasking.covering`).
+                let origins =
+                    Self.relatives(row[10], column: name) + [.column(schema: schema, table: relation, column: name)]
+                    + Self.relatives(row[9], column: name)
                 found[reference] = LookupAnswer.Column(name: name, origins: origins, type: type)
-                guard row[6] == "v" || row[6] == "m" else { continue }
+                let isGenerated = row[12] == "t"
+                guard row[6] == "v" || row[6] == "m" || isGenerated else { continue }
+                found[reference]?.isView = !isGenerated
                 let definition = ViewDefinition(nodeTree: (row[7] ?? "").utf8)
-                if let origin = definition.origins[attribute] {
+                if !isGenerated, let origin = definition.origins[attribute] {
                     beneath[reference] = [
                         LookupRequest.ColumnReference(table: origin.table, attribute: origin.attribute)
                     ]
                 } else {
-                    // Computed: it may carry anything that the view reads.
+                    // Computed: it may carry anything that the view or the generation expression reads.
                     computed.insert(reference)
+                    // A function in SQL or a procedural language reads what it wants; one in C (12, 13 are the server's own
+                    // and C) reads no tables, but for a few of extensions.
+                    if row[11] == "t" { found[reference]?.origins.append(.unknown) }
                     beneath[reference] = (row[8] ?? "").split(separator: ",").compactMap { pair in
                         let parts = pair.split(separator: ":")
                         guard parts.count == 2, let table = UInt32(parts[0]), let attribute = Int16(parts[1]) else {
@@ -141,6 +162,15 @@ final class Catalogue {
                 return found
             }
         }.nonisolated()
+    }
+
+    private static func relatives(_ list: String?, column: String) -> [ColumnOrigin] {
+        if list == "*" { return [.unknown] }
+        return (list ?? "").split(separator: "\u{2}").compactMap { relative in
+            let parts = relative.split(separator: "\u{1}", maxSplits: 1)
+            guard parts.count == 2 else { return nil }
+            return .column(schema: String(parts[0]), table: String(parts[1]), column: column)
+        }
     }
 
     private func relation(_ name: RelationName, _ columns: [String], _ searchPath: String?) -> EventLoopFuture<

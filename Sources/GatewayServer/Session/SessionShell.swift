@@ -57,7 +57,7 @@ final class SessionShell: LedgerWaiter {
     var history = SessionHistory()
     var approvals: [ExchangeID: RecordID] = [:]
     /// Counts the verdicts asked for outside: an answer to an earlier question is not meant any more.
-    private var judgement: UInt64 = 0
+    var judgement: UInt64 = 0
     /// Counts the questions: what comes of an earlier one, for the same exchange even, is not meant any more.
     var question: UInt64 = 0
     var isClosed = false
@@ -181,7 +181,7 @@ final class SessionShell: LedgerWaiter {
             services.analyzer.analyze(text) { analysis in
                 loop.execute { shell.value.input { $0.analysed(id, analysis) } }
             }
-        case .judge(let id, let question): askOutside(id, question)
+        case .judge(let id, let question): judgeLate(id, question)
         case .requestApproval(let id, let question): requestApproval(id, question)
         case .withdrawApproval(let id):
             question &+= 1
@@ -508,9 +508,8 @@ final class SessionShell: LedgerWaiter {
 
     // MARK: - Verdicts from outside
 
-    private func askOutside(_ id: ExchangeID, _ question: VerdictQuestion) {
-        judgement &+= 1
-        let asked = judgement
+    /// - Parameter asked: the verdict's number, by which what comes late is known.
+    func askOutside(_ id: ExchangeID, _ question: VerdictQuestion, _ asked: UInt64) {
         guard let admitted, let (external, own) = admitted.judge.question(on: question.subject) else {
             // A reload has taken the service away meanwhile.
             let verdict = admitted.flatMap { $0.judge.verdict(on: question.subject) }

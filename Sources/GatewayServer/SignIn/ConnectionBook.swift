@@ -125,8 +125,9 @@ final class GatewayJudge: CommandJudge {
         analyzer.cached(text)
     }
 
-    /// Nil where somebody outside is to be asked too.
+    /// Nil while something must be known of what the command names, and where somebody outside is to be asked too.
     func verdict(on subject: CommandSubject) -> Verdict? {
+        guard subject.oracleQuestions.isEmpty else { return nil }
         let box = box.withLock { $0 }
         if box.policy.isConstant {
             guard let memo = subject.memo else { return box.policy.evaluate(subject) }

@@ -107,6 +107,7 @@ final class SignInService: Sendable {
             targetTLS: connection.target.tls.negotiation, schema: entry.schema,
             isReadOnly: connection.isReadOnly, continuesAfterRefusal: connection.continuesAfterRefusal)
         terms.targetPlace = connection.target.place(showing: connection.credential.form)
+        terms.unmasking = approvals.unmasking(of: identity, on: connection.name)
         let credential = connection.credential
         let check = access.map { access in Self.check(access, of: identity, to: connection.name, approvals) }
         return AdmittedSession(

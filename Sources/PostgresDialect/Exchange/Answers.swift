@@ -23,7 +23,7 @@ extension PostgresDialect {
         guard let pending = lookup else { return }
         lookup = nil
         defer { target.settle() }
-        try settle(pending, answer)
+        try settle(pending, answer, &events)
         try walk(into: &events)
     }
 

@@ -30,10 +30,12 @@ extension PostgresDialect {
     /// Hides what an error or notice of the command that is answered now tells of values.
     mutating func mask(_ fields: inout ErrorFields, _ masks: MaskSet) -> Bool {
         let meanings = queue.head()?.id.flatMap { queue.open[$0] }?.meanings ?? []
+        let touches = masks.hasColumnRules && touchesMasked(meanings, masks)
+        // That a value stands in the client's own text would be the answer to a question, too.
+        let statements = touches && masks.hasOracles ? [] : meanings.compactMap { $0.analysis?.text }
         return ErrorMasking.apply(
-            masks, to: &fields, statements: meanings.compactMap { $0.analysis?.text },
-            keepsNames: !mentionsMasked(meanings, masks),
-            touchesMasked: masks.hasColumnRules && touchesMasked(meanings, masks))
+            masks, to: &fields, statements: statements, keepsNames: !mentionsMasked(meanings, masks),
+            touchesMasked: touches)
     }
 
     mutating func parameterChanged(

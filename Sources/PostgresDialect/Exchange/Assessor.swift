@@ -22,6 +22,8 @@ struct CommandNote {
     /// Everything it may run.
     var meanings: [Meaning] = []
     var resultFormats: [Int16] = []
+    /// It reads from a cursor that may have outlived its transaction: the schema's version when that was declared.
+    var heldSince: UInt64?
     /// Its assessment was made before, with the settings it changes.
     var isAssessed = false
 }
@@ -31,6 +33,7 @@ extension PostgresDialect {
         var note = CommandNote(id: command.id, kind: .query)
         var assessment = judge(command, analysis, &note)
         if assessment.refusal == nil, !note.isAssessed { assessment.refusal = settingRefusal(note) }
+        if hasMasks { note.heldSince = heldSince(note) }
         notes.append(note)
         return assessment
     }
@@ -110,6 +113,17 @@ extension PostgresDialect {
             objects: subject.functions)
     }
 
+    /// The oldest one's of the cursors that are read from; a number that no version has where one is not known.
+    private func heldSince(_ note: CommandNote) -> UInt64? {
+        var cursors: [[Meaning]?] = note.meanings.flatMap(\.facts).compactMap { facts in
+            if case .fetches(let name) = facts.name { names.portals[name] ?? [] } else { nil }
+        }
+        if case .execute = note.kind { cursors.append(note.meanings) }
+        let known = cursors.compactMap(\.self)
+        if known.contains(where: \.isEmpty) { return .max }
+        return known.joined().compactMap(\.heldSince).min()
+    }
+
     private func meaning(
         of command: Command, _ analysis: SQLAnalysis?, parameterTypes: [UInt32] = []
     ) -> Meaning {
@@ -182,6 +196,9 @@ extension PostgresDialect {
         case .declaresCursor(let name):
             var meaning = Meaning(number: id.number, facts: facts.inner)
             meaning.isCursor = true
+            if String(decoding: text, as: UTF8.self).lowercased().contains("hold") {
+                meaning.heldSince = terms?.schema.current
+            }
             meaning.shown = Self.head(of: text)
             if !names.open(name, [meaning], number: id.number, limit: limits.names) { return [unknownName(name, id)] }
             return []
@@ -229,7 +246,8 @@ extension PostgresDialect {
     /// Bind: the texts that its statement may stand for, with parameters.
     private mutating func boundAssessment(_ note: inout CommandNote, _ bind: BindMessage) -> Assessment {
         var assessment: Assessment
-        if let known = executions.assessment(of: note.meanings) {
+        // Whether it asks about masked columns hangs on what its names stand for today.
+        if !(masks?.hasOracles ?? false), let known = executions.assessment(of: note.meanings) {
             assessment = known
             note.isAssessed = true
         } else {
@@ -292,7 +310,7 @@ extension PostgresDialect {
             }
             for facts in meaning.facts { subject.add(facts) }
         }
-        subject.oracle = oracleUse(meanings)
+        (subject.oracle, subject.oracleQuestions) = oracles(meanings)
         if builtInsAreHidden { subject.loseBuiltIns() }
         if !pathIsLost, let namesPath { subject.searchPath = namesPath }
         if meanings.isEmpty, let missing {

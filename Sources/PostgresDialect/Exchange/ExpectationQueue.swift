@@ -38,6 +38,8 @@ struct OpenExchange {
     var meanings: [Meaning]
     var isQuery: Bool
     var resultFormats: [Int16] = []
+    /// Its rows are of a cursor declared at this version of the schema, whose views may be others by now.
+    var heldSince: UInt64?
     /// The prepared statement that a Bind names; nil for the unnamed one.
     var statement: String?
     /// Set by RowDescription (or a lookup for COPY); nil while unknown.

@@ -1,3 +1,4 @@
+import DataMasking
 import GatewayCore
 package import NIOCore
 import SQLAnalysis
@@ -35,6 +36,7 @@ extension PostgresDialect {
         }
         queue.last = command.id.number
         var exchange = OpenExchange(meanings: note.meanings, isQuery: false, resultFormats: note.resultFormats)
+        exchange.heldSince = note.heldSince
         noteChanges(note)
         var bytes = command.bytes
         switch note.kind {
@@ -69,7 +71,9 @@ extension PostgresDialect {
     private mutating func describing(
         _ portal: String, _ exchange: inout OpenExchange, _ id: ExchangeID, _ execute: ByteBuffer
     ) -> ByteBuffer {
-        guard hasMasks, !exchange.isDescribed else { return execute }
+        // What was agreed to show may have ended since the client asked for the columns.
+        let isPlanned = exchange.isDescribed && exchange.plan?.shown.isEmpty ?? true
+        guard hasMasks, !isPlanned else { return execute }
         exchange.isDescribed = true
         queue.append(.describePortal(isOwn: true), id)
         var bytes = NamedTarget.encoded(FrontendType.describe, .portal, portal)

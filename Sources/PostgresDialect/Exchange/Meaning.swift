@@ -14,6 +14,9 @@ struct Meaning {
     var describedTypes: [UInt32] = []
     /// A cursor of SQL, which may outlive its transaction; a portal of Bind does not.
     var isCursor = false
+    /// A cursor that may outlive its transaction, and with it the views that it reads: what was known of the schema when it
+    /// was declared.
+    var heldSince: UInt64?
     /// The protocol's Parse gave it: what fails there skips all up to the next Sync, what fails in SQL skips nothing.
     var isParsed = false
     /// The SQL that gave the name this meaning, as the record shows it; nil when `analysis` holds the text itself.
@@ -84,11 +87,12 @@ private final class JudgedText {
     }
 }
 
-/// A plan for an answer, and what it depends on: the description, the formats asked for and what was known of the schema.
+/// A plan for an answer, and what it depends on: the description, the formats asked for, what was known of the schema, and what people agreed to show.
 struct PlannedAnswer {
     var description: ByteBuffer
     var resultFormats: [Int16]
     var schemaEpoch: UInt64
+    var unmasking: Unmasking?
     var plan: MaskPlan
     var columns: [RowDescription.Column]
 }

@@ -66,7 +66,15 @@ extension PostgresDialect {
             throw unexpected(first.type, "before its columns are known")
         }
         var next: MessageHeader? = first
+        var batch =
+            isRow && !countsRows ? exchange.plan.flatMap { RowBatch($0, exchange.columns, limit: limits.row) } : nil
         while let header = next {
+            if let rows = batch?.look(run.source), let plan = exchange.plan {
+                guard Self.pass(rows, plan, exchange.columns, &run) else { throw malformed(first.type) }
+                next = try Self.header(run.source)
+                if next?.type != first.type { return next != nil }
+                continue
+            }
             guard header.total <= limits.row else { return true }
             guard run.source.readableBytes >= header.total else { return false }
             if isRow, let plan = exchange.plan {
@@ -81,6 +89,24 @@ extension PostgresDialect {
             if next?.type != first.type || countsRows { return next != nil }
         }
         return false
+    }
+
+    /// Rows in which there is nothing go on as they are, the others are rewritten.
+    ///
+    /// - Returns: false when a row is malformed.
+    private static func pass(
+        _ rows: RowBatch.Rows, _ plan: MaskPlan, _ columns: [RowDescription.Column], _ run: inout OutputRun
+    ) -> Bool {
+        var done = 0
+        for (index, end) in rows.ends.enumerated() where rows.hits >> UInt64(index) & 1 == 1 {
+            let start = index > 0 ? rows.ends[index - 1] : 0
+            if start > done { run.keep(start - done) }
+            guard RowRewriter.rewrite(end - start, of: end - start, plan, columns, &run) else { return false }
+            done = end
+        }
+        if let last = rows.ends.last, last > done { run.keep(last - done) }
+        run.rows += rows.ends.count
+        return true
     }
 
     /// A row over `limits.row`. When its masked columns end within that many bytes they are masked as ever and the rest

@@ -11,10 +11,26 @@ extension PostgresDialect {
             || facts.inner.contains(where: storesUnknown)
     }
 
+    /// A value of a masked column goes where anybody can read it back: a large object, a sequence, a lock.
+    private func storesMasked(_ facts: StatementFacts, _ masks: MaskSet) -> Bool {
+        facts.functions.contains(where: Self.stores) && readsMasked(facts, masks)
+            || facts.inner.contains { storesMasked($0, masks) }
+    }
+
+    private static func stores(_ function: String) -> Bool {
+        let name = function.split(separator: ".").last.map(String.init) ?? function
+        return ["lo_from_bytea", "lo_put", "lowrite", "setval", "pg_logical_emit_message"].contains(name)
+            || name.hasPrefix("pg_advisory_") || name.hasPrefix("pg_try_advisory_")
+    }
+
     func settingRefusal(_ note: CommandNote) -> Refusal? {
-        if let masks, masks.hasColumnRules, mentionsMasked(note.meanings, masks),
-            note.meanings.flatMap(\.facts).contains(where: storesUnknown)
-        {
+        let facts = note.meanings.flatMap(\.facts)
+        if let masks, masks.hasColumnRules, facts.contains(where: { storesMasked($0, masks) }) {
+            return Refusal(
+                message: "What this command stores where no column tells of it may be a masked value.",
+                hint: "Leave masked columns out of it.")
+        }
+        if let masks, masks.hasColumnRules, facts.contains(where: storesUnknown), touchesMasked(note.meanings, masks) {
             // SHOW would tell it later, when nothing shows where it came from.
             return Refusal(
                 message: "The value that set_config stores here may be a masked one.",

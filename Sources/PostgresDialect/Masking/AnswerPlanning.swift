@@ -12,13 +12,15 @@ extension PostgresDialect {
     ) throws(DialectFault) -> Bool {
         guard hasMasks, !queue.isMuted, let masks, let id, let exchange = queue.open[id] else { return true }
         noteSchemaVersion()
-        if let known = knownPlan(message, exchange) {
+        let unmasking = unmasking
+        if let known = knownPlan(message, exchange, unmasking) {
             queue.open[id]?.plan = known.plan
             queue.open[id]?.columns = known.columns
+            tell(known.plan, id, &events)
             return true
         }
         guard let description = RowDescription(message) else { throw malformed(BackendType.rowDescription) }
-        if masks.hasColumnRules, viewsChangedBy == nil {
+        if masks.hasColumnRules || unmasking != nil, viewsChangedBy == nil {
             var missing: [LookupRequest.ColumnReference] = []
             for column in description.columns where column.table != 0 && column.attribute > 0 {
                 let reference = LookupRequest.ColumnReference(table: column.table, attribute: column.attribute)
@@ -41,6 +43,8 @@ extension PostgresDialect {
             relations.retryUnknown()
         }
         let touches = computedTouches(exchange, description.columns.count, masks)
+        // A cursor that outlived its transaction gives rows of the views as they were, and describes them as they are.
+        let isOutdated = exchange.heldSince.map { $0 != terms?.schema.current } ?? false
         var columns = description.columns
         for index in columns.indices {
             // A Describe of a portal tells formats; a Query's are its own.
@@ -51,21 +55,25 @@ extension PostgresDialect {
         let plan = masks.plan(
             columns: columns.indices.map { index in
                 AnswerColumn(
-                    name: columns[index].name, origins: origins(of: columns[index]),
+                    name: columns[index].name, origins: origins(of: columns[index], isOutdated: isOutdated),
                     isText: TypeShape.isReadable(columns[index].type), touchesMasked: touches[index],
                     needsName: TypeShape.needsName(columns[index].type))
-            })
+            }, showing: unmasking)
         queue.open[id]?.plan = plan
         queue.open[id]?.columns = columns
-        keep(plan, columns, message, exchange)
+        keep(plan, columns, message, exchange, unmasking)
+        tell(plan, id, &events)
         if let refusal = denial(plan, names: columns.map(\.name)) { try withhold(id, refusal, &run, &events) }
         return true
     }
 
     /// The plan of an earlier execution of the same statement, when nothing that it depends on has changed.
-    private func knownPlan(_ message: ByteBuffer, _ exchange: OpenExchange) -> PlannedAnswer? {
+    private func knownPlan(
+        _ message: ByteBuffer, _ exchange: OpenExchange, _ unmasking: Unmasking?
+    ) -> PlannedAnswer? {
         guard exchange.meanings.count == 1, !exchange.isQuery, viewsChangedBy == nil,
             let known = exchange.meanings[0].lastPlan, known.schemaEpoch == schemaEpoch,
+            known.unmasking == unmasking,
             known.resultFormats == exchange.resultFormats, known.description == message
         else { return nil }
         return known
@@ -73,7 +81,8 @@ extension PostgresDialect {
 
     /// Keeps a plan that depends on nothing but columns whose origins are known.
     private func keep(
-        _ plan: MaskPlan, _ columns: [RowDescription.Column], _ message: ByteBuffer, _ exchange: OpenExchange
+        _ plan: MaskPlan, _ columns: [RowDescription.Column], _ message: ByteBuffer, _ exchange: OpenExchange,
+        _ unmasking: Unmasking?
     ) {
         guard exchange.meanings.count == 1, !exchange.isQuery, viewsChangedBy == nil, plan.denied == nil,
             columns.allSatisfy({ column in
@@ -83,7 +92,14 @@ extension PostgresDialect {
         else { return }
         exchange.meanings[0].lastPlan = PlannedAnswer(
             description: ByteBuffer(bytes: message.readableBytesView), resultFormats: exchange.resultFormats,
-            schemaEpoch: schemaEpoch, plan: plan, columns: columns)
+            schemaEpoch: schemaEpoch, unmasking: unmasking, plan: plan, columns: columns)
+    }
+
+    /// What this principal may see at this moment; asked for only where a mask can be lifted at all.
+    private var unmasking: Unmasking? { masks?.mayUnmask ?? false ? terms?.unmasking() : nil }
+
+    private func tell(_ plan: MaskPlan, _ id: ExchangeID, _ events: inout [TargetEvent]) {
+        if !plan.shown.isEmpty { events.append(.unmasked(id, plan.shown)) }
     }
 
     /// Another session, or time, has moved the schema's version: what is known of it is asked anew. An answer that was
@@ -98,13 +114,14 @@ extension PostgresDialect {
         formats.isEmpty ? nil : formats.count == 1 ? formats[0] : formats.indices.contains(index) ? formats[index] : nil
     }
 
-    private func origins(of column: RowDescription.Column) -> [ColumnOrigin] {
+    private func origins(of column: RowDescription.Column, isOutdated: Bool) -> [ColumnOrigin] {
         guard column.table != 0 else { return [.computed] }
         // A whole row, or a system column.
         guard column.attribute > 0 else { return [column.attribute == 0 ? .unknown : .computed] }
         guard viewsChangedBy == nil else { return [.unknown] }
         let reference = LookupRequest.ColumnReference(table: column.table, attribute: column.attribute)
-        return origins[reference]?.origins.map(HiddenReads.resolved) ?? [.unknown]
+        guard let known = origins[reference], !(isOutdated && known.isView) else { return [.unknown] }
+        return known.origins.map(HiddenReads.resolved)
     }
 
     /// What the client hears when a rule says `unknown: deny`.
@@ -166,7 +183,9 @@ extension PostgresDialect {
     }
 
     /// Takes the catalogue's answer in; the message that asked is walked again afterwards.
-    mutating func settle(_ pending: PendingLookup, _ answer: LookupAnswer) throws(DialectFault) {
+    mutating func settle(_ pending: PendingLookup, _ answer: LookupAnswer, _ events: inout [TargetEvent])
+        throws(DialectFault)
+    {
         switch pending.purpose {
         case .rows(let references):
             origins.learn(references, answer)
@@ -187,7 +206,8 @@ extension PostgresDialect {
                     isText: type == 0 || TypeShape.isReadable(type), touchesMasked: touches,
                     needsName: TypeShape.needsName(type))
             }
-            let plan = masks.plan(columns: columns)
+            let plan = masks.plan(columns: columns, showing: unmasking)
+            tell(plan, id, &events)
             if let refusal = denial(plan, names: columns.map(\.name)) {
                 queue.open[id]?.copyDenied = refusal
                 return

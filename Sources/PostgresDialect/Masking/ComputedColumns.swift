@@ -110,6 +110,17 @@ extension PostgresDialect {
         }
     }
 
+    /// Whether the statement names a column that a mask covers, as far as that is known.
+    func readsMasked(_ facts: StatementFacts, _ masks: MaskSet) -> Bool {
+        if facts.columns.contains(where: { masks.mayCarry(columnNamed: $0) }) { return true }
+        let sources = Self.sources(of: facts)
+        if facts.hasStar, sources.contains(where: { masks.mayCarry(anyColumnOf: $0) }) { return true }
+        return sources.lazy.compactMap(known).contains { columns in
+            let named = facts.hasStar ? Array(columns.values.joined()) : facts.columns.flatMap { columns[$0] ?? [] }
+            return named.contains { Self.isMasked($0, masks) }
+        }
+    }
+
     // MARK: - Relations
 
     /// Asks the catalogue for the next relation whose columns must be known; false when there is none.
@@ -160,7 +171,7 @@ extension PostgresDialect {
     }
 
     /// The server's own relations, but for those that stand for others with secrets.
-    private static func isCatalogue(_ name: RelationName) -> Bool {
+    static func isCatalogue(_ name: RelationName) -> Bool {
         name.schema == "information_schema"
             || name.schema == "pg_catalog" && !["pg_shadow", "pg_user", "pg_roles"].contains(name.name)
     }

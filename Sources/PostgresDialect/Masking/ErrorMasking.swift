@@ -26,7 +26,7 @@ enum ErrorMasking {
             var value = fields.entries[index].value
             switch fields.entries[index].field {
             case ErrorFields.Field.detail where masks.hasColumnRules:
-                if let hidden = detail(value, masks, relation) { value = hidden }
+                if let hidden = detail(value, masks, relation, isSure: keepsNames && !touchesMasked) { value = hidden }
             case ErrorFields.Field.message where isDataError && masks.hasColumnRules,
                 ErrorFields.Field.where where masks.hasColumnRules:
                 if let hidden = quoted(value) { value = hidden }
@@ -59,13 +59,17 @@ enum ErrorMasking {
         return isChanged
     }
 
-    /// Values behind `)=(` and in `Failing row contains (…)`.
-    private static func detail(_ value: [UInt8], _ masks: MaskSet, _ relation: RelationName) -> [UInt8]? {
+    /// Values behind `)=(` or `) = (` and in `Failing row contains (…)`.
+    ///
+    /// - Parameter isSure: no masked value can be in it but one of a masked column of the relation.
+    private static func detail(
+        _ value: [UInt8], _ masks: MaskSet, _ relation: RelationName, isSure: Bool
+    ) -> [UInt8]? {
         let text = String(decoding: value, as: UTF8.self)
-        if let open = text.range(of: ")=(") {
+        if let open = text.range(of: ")=(") ?? text.range(of: ") = (") {
             let columns = text[..<open.lowerBound].split(separator: "(").last.map { $0.split(separator: ",") } ?? []
             let isMasked =
-                columns.isEmpty
+                !isSure || columns.isEmpty
                 || columns.contains { column in
                     // An index expression, `lower(email)`, is not a name: any name in it may be the masked one.
                     let name = column.filter { $0 != " " && $0 != "\"" && $0 != ")" }
@@ -75,7 +79,9 @@ enum ErrorMasking {
             guard isMasked else { return nil }
             return Array((text[..<open.upperBound] + "***)" + tail(text[open.upperBound...])).utf8)
         }
-        if let open = text.range(of: "row contains ("), relation.name.isEmpty || masks.mayMask(anyColumnOf: relation) {
+        if let open = text.range(of: "row contains ("),
+            !isSure || relation.name.isEmpty || masks.mayMask(anyColumnOf: relation)
+        {
             return Array((text[..<open.upperBound] + "***).").utf8)
         }
         return quoted(value)

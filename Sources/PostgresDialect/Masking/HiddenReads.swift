@@ -8,7 +8,7 @@ enum HiddenReads {
         facts.functions.contains(where: runsText) || facts.reads.contains { samples.contains($0.name) }
     }
 
-    /// Samples of any table's values are values of a column that cannot be told; a temporary table is filled by the
+    /// Samples of any table's values, and large objects, are values of a column that cannot be told; a temporary table is filled by the
     /// client itself, from any column.
     static func resolved(_ origin: ColumnOrigin) -> ColumnOrigin {
         switch origin {
@@ -30,9 +30,11 @@ enum HiddenReads {
         "connectby", "xpath_table", "ts_stat", "ts_rewrite", "pg_logical_slot_",
     ]
 
-    private static let samples: Set<String> = [
-        "pg_stats", "pg_statistic", "pg_stats_ext", "pg_stats_ext_exprs", "pg_statistic_ext_data",
+    static let samples: Set<String> = [
+        "pg_stats", "pg_statistic", "pg_stats_ext", "pg_stats_ext_exprs", "pg_statistic_ext_data", "pg_largeobject",
     ]
 
-    private static let valueColumns = ["stavalues", "stxdmcv", "stxdexpr", "most_common_", "histogram_bounds"]
+    private static let valueColumns = [
+        "stavalues", "stxdmcv", "stxdexpr", "most_common_", "histogram_bounds", "data",
+    ]
 }

@@ -66,7 +66,7 @@ struct RelationCache {
             return
         }
         if relations.count >= Self.capacity { relations = [:] }
-        relations[name] = Dictionary(columns.map { ($0.name, $0.origins) }) { $0 + $1 }
+        relations[name] = Dictionary(columns.map { ($0.name, $0.origins.map(HiddenReads.resolved)) }) { $0 + $1 }
     }
 
     /// An answer was planned; the next one asks again.

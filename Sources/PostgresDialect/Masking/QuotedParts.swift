@@ -34,13 +34,12 @@ enum QuotedParts {
         part.count <= 128 && statements.contains { $0.count <= 65536 && contains($0[...], Array(part)) }
     }
 
-    /// Hides numbers that are not the client's own, and what a data error tells behind its last colon: values need no
+    /// Hides numbers that are not the client's own, and what stands behind the last colon without quotes: values need no
     /// quotes (`date field value out of range: 123-45-67`).
     static func withoutNumbers(_ value: [UInt8], isDataError: Bool, statements: [[UInt8]]) -> [UInt8] {
         var value = value
-        if isDataError,
-            let colon = value.indices.dropLast().last(where: { value[$0] == 0x3A && value[$0 + 1] == 0x20 }),
-            !isOwn(value[(colon + 2)...], statements)
+        if let colon = value.indices.dropLast().last(where: { value[$0] == 0x3A && value[$0 + 1] == 0x20 }),
+            isDataError || !value[colon...].contains(0x22), !isOwn(value[(colon + 2)...], statements)
         {
             value = value[...(colon + 1)] + MaskedText.stars
         }

@@ -61,6 +61,11 @@ struct TimelineText {
             Output.line("    " + Output.styled("sent in its place: ", .faint) + short(text))
         }
         if let input = exchange.input { Output.line("    " + Output.styled("input: ", .faint) + short(input)) }
+        if let columns = exchange.unmasked {
+            let by = (exchange.unmaskedBy ?? []).joined(separator: ", ")
+            let words = "unmasked by approval \(by): " + columns.joined(separator: ", ")
+            Output.line("    " + Output.styled(Output.safe(words), .red))
+        }
         if let answer = exchange.answer { print(answer) }
         if let outcome = exchange.outcome { print(outcome, exchange) }
     }

@@ -2,6 +2,7 @@ import AccessPolicy
 import AuditConsole
 import AuditLedger
 import AuditStore
+import DataMasking
 import GatewayConfiguration
 import GatewayCore
 import GatewayServer
@@ -33,6 +34,14 @@ extension ConsoleServices {
         services.withdraw = { try await gateway.approvals.withdraw($0, by: $1, reason: $2) }
         services.requestAccess = {
             try await gateway.approvals.requestAccess(to: $0, for: $1, by: $2, reason: $3, address: $4)
+        }
+        services.requestUnmasking = {
+            do {
+                return try await gateway.approvals.requestUnmasking(
+                    of: $0, on: $1, for: $2, by: $3, reason: $4, address: $5)
+            } catch let problem as UnmaskProblem {
+                throw Problem.badRequest(problem.description)
+            }
         }
         services.ledger = gateway.store.ledger
         services.currentConnections = { gateway.policies.connections }

@@ -1,4 +1,5 @@
 import AccessPolicy
+import DataMasking
 import GatewayConfiguration
 import GatewayCore
 import Identity
@@ -62,11 +63,39 @@ struct PolicyBench {
         return subject
     }
 
+    /// What the masks' `oracle` says by the names in the text, and what it cannot say without the server; nil without such
+    /// masks.
+    private func oracle(_ analysis: SQLAnalysis) -> (use: OracleUse?, step: JudgedCommand.Step)? {
+        let masks = MaskSet(rules: connection.masks, key: MaskKey(bytes: []))
+        guard masks.hasOracles else { return nil }
+        var found = MaskOracles(masks)
+        var hidden: [String] = []
+        for facts in analysis.statements where !facts.probes.isEmpty {
+            found.add(facts.probes, of: facts.reads + facts.writes)
+            hidden += MaskOracles.sources(of: facts).map(\.description)
+        }
+        var reasons = [
+            found.use.map { "chooses, joins, orders or sums up by " + $0.columns.joined(separator: ", ") }
+                ?? "no masked column is named in a condition, an order or an aggregate"
+        ]
+        if found.use?.then != .block, !hidden.isEmpty {
+            reasons.append(
+                "not known here: whether \(Set(hidden).sorted().joined(separator: ", ")) is a view of a masked table; "
+                    + "the gateway asks the server before its verdict")
+        }
+        let step = JudgedCommand.Step(
+            rule: "oracle", then: (found.use?.then ?? .block).rawValue, isMet: found.use != nil, reasons: reasons)
+        return (found.use, step)
+    }
+
     func judge(_ text: String, by sender: Sender, access: Bool?) async -> JudgedCommand {
         let analysis = await analysis(of: text)
-        let subject = filled(CommandSubject(analysis: analysis), by: sender)
+        var subject = filled(CommandSubject(analysis: analysis), by: sender)
+        let oracle = oracle(analysis)
+        subject.oracle = oracle?.use
         var verdict = policy.evaluate(subject)
         var steps = policy.explain(subject).map { JudgedCommand.Step($0) }
+        if let oracle { steps.append(oracle.step) }
         if let refusal = PostgresDialect.settingRefusal(analysis.statements) {
             // The gateway's own rule about settings stands before any policy.
             steps.insert(
