@@ -500,6 +500,8 @@ def test_what_is_judged_is_what_a_lenient_target_reads(gateway, lenient):
     passed, refused = 0, 0
     for expected, text, path in corpus():
         data = unescape(text, token)
+        if data.startswith(b"PRI "):  # to the gateway these clients speak HTTP/2, whatever follows
+            continue
         marker = {"ok": (b"\r\n\r\nok", 1), "ok2": (b"\r\n\r\nok", 2)}.get(expected, (b"urn:sallyport", 1))
         got = exchange(gateway.http_port, data, 0.3 if expected == "wait" else 10, marker)
         requests = lenient.take()
