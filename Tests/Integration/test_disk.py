@@ -41,9 +41,13 @@ def fill(data, leave):
         if room < 4096:
             return
         with open(data / "filler", "ab") as file:
-            try:
-                os.posix_fallocate(file.fileno(), file.tell(), room)
-            except OSError:
+            while room >= 4096:
+                try:
+                    os.posix_fallocate(file.fileno(), file.tell(), room)
+                    break
+                except OSError:  # all or nothing, and the gateway took some meanwhile
+                    room //= 2
+            else:
                 return
 
 
