@@ -287,6 +287,8 @@ def test_restart_while_held(gateway, cluster, connect, marker, row, what):
         client.start(text("waits") + f" /* {number} */", marker)
     ids = wait_for(lambda: (lambda found: found if len(found) == len(clients) else None)(
         [a["id"] for a in gateway.pending() if mentions(a, marker)]), 15, "all approvals")
+    # What is listed may not be on the disk yet, and a kill would take it along.
+    wait_for(lambda: all(approvals(gateway, id) for id in ids), 15, "all requests in the record")
     if what == "server":
         cluster.stop()
         cluster.launch()
