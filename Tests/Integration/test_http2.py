@@ -207,6 +207,45 @@ def test_grpc_answers_while_the_client_still_sends(scene):
         assert got == [b"got %d" % n for n in range(5)]
 
 
+def test_a_target_that_says_goodbye_is_dialled_again(scene, scratch):
+    """Its connections live for half a second: each goodbye comes between two calls, and no call is lost to it."""
+    rpc = grpc.server(concurrent.futures.ThreadPoolExecutor(4), handlers=[Service()],
+                      options=[("grpc.max_connection_age_ms", 500)])
+    port = rpc.add_insecure_port("127.0.0.1:0")
+    rpc.start()
+    gateway = harness.Gateway(scratch, [
+        {"name": "rpc", "kind": "http", "host": HOST, "target": {"url": f"http://127.0.0.1:{port}", "version": 2},
+         "access": {"groups": ["agents"]}}], name="goaway").start()
+    try:
+        own = (("authorization", f"Bearer {gateway.token()}"),)
+        with grpc.insecure_channel(
+                f"127.0.0.1:{gateway.http_port}", options=[("grpc.default_authority", HOST)]) as channel:
+            unary = channel.unary_unary(SERVICE + "Unary")
+            until, calls = time.monotonic() + 3, 0
+            while time.monotonic() < until:
+                assert unary(b"hello", metadata=own, timeout=20) == b"HELLO"
+                calls += 1
+        assert calls > 20
+    finally:
+        gateway.stop()
+        rpc.stop(None)
+
+
+def test_a_target_that_never_ends_its_handshake_is_unreachable(scratch):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        gateway = harness.Gateway(scratch, [
+            {"name": "deaf", "kind": "http", "access": {"groups": ["agents"]},
+             "target": {"url": f"https://127.0.0.1:{silent.getsockname()[1]}", "version": 2, "tls": "require"}}],
+            name="deaf").start()
+        try:
+            started = time.monotonic()
+            done = run("curl", "-sS", "-m", "30", "-w", "%{http_code}", "-H", f"Authorization: Bearer {gateway.token()}",
+                       f"http://127.0.0.1:{gateway.http_port}/deaf/x").check()
+            assert done.text.endswith(("502", "503", "504")) and 8 < time.monotonic() - started < 20, done.text
+        finally:
+            gateway.stop()
+
+
 def test_grpc_is_judged_and_the_credential_is_the_targets(scene):
     with grpc.insecure_channel(f"127.0.0.1:{scene.http_port}", options=[("grpc.default_authority", HOST)]) as channel:
         own = (("authorization", f"Bearer {scene.token()}"),)

@@ -76,8 +76,8 @@ extension Scan {
         let before = byte(first - 1)
         // A digit there has been the start of its own candidate.
         if before.isDigit || before.isLetter || before == 0x2E || before == 0x5F || before == 0x2D { return }
-        // A colon that introduces: `addr:2001:db8::1` has it, `::1` begins with two.
-        if byte(first) == 0x3A, byte(first + 1) != 0x3A { first += 1 }
+        // A colon that introduces: `addr:2001:db8::1` has it, and `addr:::1` before the two that `::1` begins with.
+        if byte(first) == 0x3A, byte(first + 1) != 0x3A || byte(first + 2) == 0x3A { first += 1 }
         var index = first
         var groups = 0
         var isShortened = false

@@ -7,25 +7,26 @@ enum HTTP2Client {
     static let preface = Array("PRI ".utf8)
 
     /// A connection without a stream is closed after so long.
-    private static let idle = TimeAmount.minutes(5)
+    private static let idle = TimeAmount.minutes(2)
 
     /// - Parameter makeHandler: makes the handler of a stream's session, on the event loop.
     static func addHandlers(
         to channel: any Channel, makeHandler: @escaping @Sendable (any Channel) -> ClientHandler
     ) throws {
-        let handler = NIOHTTP2Handler(
-            mode: .server, eventLoop: channel.eventLoop, connectionConfiguration: HTTP2Tuning.connection,
-            streamConfiguration: HTTP2Tuning.stream
-        ) { stream in
-            stream.eventLoop.makeCompletedFuture {
-                try stream.pipeline.syncOperations.addHandlers([HTTP2ClientStream(), makeHandler(stream)])
-            }
-        }
         let management = NIOHTTP2ServerConnectionManagementHandler(
             eventLoop: channel.eventLoop,
             configuration: .init(
                 maxIdleTime: idle, maxAge: nil, maxGraceTime: .minutes(5),
                 keepalive: .init(pingInterval: .minutes(1), ackTimeout: .seconds(20))))
+        // Without hearing of streams it would take a connection with a long one for idle.
+        let handler = NIOHTTP2Handler(
+            mode: .server, eventLoop: channel.eventLoop, connectionConfiguration: HTTP2Tuning.connection,
+            streamConfiguration: HTTP2Tuning.stream, streamDelegate: management.http2StreamDelegate
+        ) { stream in
+            stream.eventLoop.makeCompletedFuture {
+                try stream.pipeline.syncOperations.addHandlers([HTTP2ClientStream(), makeHandler(stream)])
+            }
+        }
         try channel.pipeline.syncOperations.addHandlers([handler, management, HTTP2ErrorHandler()])
     }
 }

@@ -129,7 +129,7 @@ final class SignInService: Sendable {
 
     /// Whether what was admitted a moment ago would be admitted now, as far as it can be told without its issuer.
     func stillAdmits(_ session: AdmittedSession) -> Bool {
-        guard store.admissionProblem == nil, session.objection() == nil,
+        guard store.admissionProblem == nil, sessions.count < limit, session.objection() == nil,
             let entry = book.entry(named: session.connection.name, kind: session.context.kind),
             entry.configuration.masks == session.connection.masks
         else { return false }

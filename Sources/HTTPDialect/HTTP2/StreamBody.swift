@@ -1,7 +1,30 @@
-import NIOCore
+package import NIOCore
+
+/// A message of a stream, written as HTTP/1.1: a head first, then what follows it.
+package protocol StreamedMessage {
+    /// Known once the final head was written.
+    var body: StreamBody? { get }
+}
+
+extension StreamedMessage {
+    /// What comes next of fields are trailers.
+    package var hasHead: Bool { body != nil }
+
+    package func data(_ data: ByteBuffer, isEnd: Bool) -> ByteBuffer {
+        var bytes = ByteBuffer()
+        body?.write(data, isEnd: isEnd, into: &bytes)
+        return bytes
+    }
+
+    package func trailers(_ fields: [StreamField]) throws(MalformedHTTP) -> ByteBuffer {
+        var bytes = ByteBuffer()
+        try body?.writeTrailers(fields, into: &bytes)
+        return bytes
+    }
+}
 
 /// How the body of a stream's message is written in HTTP/1.1, where its end must be told.
-struct StreamBody {
+package struct StreamBody {
     private enum Form {
         case none
         /// By its Content-Length, whose truth the stream's own check sees to.

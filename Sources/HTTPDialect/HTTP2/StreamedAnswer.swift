@@ -1,17 +1,14 @@
 package import NIOCore
 
 /// Writes a target's answer on an HTTP/2 stream as HTTP/1.1 (RFC 9113 section 8.3.2).
-package struct StreamedAnswer {
+package struct StreamedAnswer: StreamedMessage {
     private let isHead: Bool
-    private var body: StreamBody?
+    package private(set) var body: StreamBody?
 
     /// - Parameter isHead: it answers a HEAD, whose answer never has a body.
     package init(isHead: Bool) {
         self.isHead = isHead
     }
-
-    /// The final head has come; what comes next are trailers.
-    package var hasHead: Bool { body != nil }
 
     package mutating func head(_ fields: [StreamField], isEnd: Bool) throws(MalformedHTTP) -> ByteBuffer {
         let (pseudo, rest) = try StreamField.split(fields, allowed: [":status"])
@@ -32,18 +29,6 @@ package struct StreamedAnswer {
             body.writeField(into: &bytes)
         }
         bytes.writeStaticString("\r\n")
-        return bytes
-    }
-
-    package func data(_ data: ByteBuffer, isEnd: Bool) -> ByteBuffer {
-        var bytes = ByteBuffer()
-        body?.write(data, isEnd: isEnd, into: &bytes)
-        return bytes
-    }
-
-    package func trailers(_ fields: [StreamField]) throws(MalformedHTTP) -> ByteBuffer {
-        var bytes = ByteBuffer()
-        try body?.writeTrailers(fields, into: &bytes)
         return bytes
     }
 }

@@ -2,13 +2,10 @@ package import NIOCore
 
 /// Writes the request of one HTTP/2 stream as HTTP/1.1 (RFC 9113 section 8.3.1), which the dialect then reads and checks
 /// like any other: there is one parser, and what it judges is what it got from here.
-package struct StreamedRequest {
-    private var body: StreamBody?
+package struct StreamedRequest: StreamedMessage {
+    package private(set) var body: StreamBody?
 
     package init() {}
-
-    /// The head has come; what comes next are trailers.
-    package var hasHead: Bool { body != nil }
 
     /// Errors: what RFC 9113 calls malformed; the stream is to be reset.
     package mutating func head(_ fields: [StreamField], isEnd: Bool) throws(MalformedHTTP) -> ByteBuffer {
@@ -45,18 +42,6 @@ package struct StreamedRequest {
         if !cookies.isEmpty { bytes.writeString("cookie: \(cookies.joined(separator: "; "))\r\n") }
         body.writeField(into: &bytes)
         bytes.writeStaticString("\r\n")
-        return bytes
-    }
-
-    package func data(_ data: ByteBuffer, isEnd: Bool) -> ByteBuffer {
-        var bytes = ByteBuffer()
-        body?.write(data, isEnd: isEnd, into: &bytes)
-        return bytes
-    }
-
-    package func trailers(_ fields: [StreamField]) throws(MalformedHTTP) -> ByteBuffer {
-        var bytes = ByteBuffer()
-        try body?.writeTrailers(fields, into: &bytes)
         return bytes
     }
 }

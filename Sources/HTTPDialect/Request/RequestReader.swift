@@ -40,16 +40,8 @@ struct RequestReader {
         if input.readableBytes == 0 { input = bytes } else { input.writeImmutableBuffer(bytes) }
     }
 
-    /// What remains is copied out small, so that a slice handed on is the sole owner of its read.
     mutating func settle() {
-        if input.readableBytes == 0 {
-            input = ByteBuffer()
-        } else if input.readerIndex > 0 {
-            var copy = ByteBuffer()
-            copy.reserveCapacity(input.readableBytes)
-            copy.writeImmutableBuffer(input)
-            input = copy
-        }
+        input.keepRest()
     }
 
     mutating func stop() {

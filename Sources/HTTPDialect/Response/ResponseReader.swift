@@ -48,14 +48,7 @@ struct ResponseReader {
     }
 
     mutating func settle() {
-        if input.readableBytes == 0 {
-            input = ByteBuffer()
-        } else if input.readerIndex > 0 {
-            var copy = ByteBuffer()
-            copy.reserveCapacity(input.readableBytes)
-            copy.writeImmutableBuffer(input)
-            input = copy
-        }
+        input.keepRest()
     }
 
     /// What comes next; nil when more bytes must come.
