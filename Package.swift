@@ -48,13 +48,14 @@ var targets: [Target] = [
     .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),
     .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
     .systemLibrary(name: "CBrotli", pkgConfig: "libbrotlidec", providers: [.apt(["libbrotli-dev"])]),
-    .systemLibrary(name: "CHyperscan", pkgConfig: "libhs", providers: [.apt(["libvectorscan-dev"])]),
+    .systemLibrary(name: "CHyperscan", pkgConfig: "libhs", providers: [.apt(["libhyperscan-dev"])]),
 
     // Pure floors: no sockets, clock or tasks.
     floor("GatewayCore", on: []),
     floor("SQLAnalysis", on: ["GatewayCore", "CPgQuery"]),
-    floor("AccessPolicy", on: ["GatewayCore", "SQLAnalysis", "CHyperscan", crypto]),
-    floor("DataMasking", on: ["GatewayCore", "CHyperscan", crypto]),
+    floor("PatternEngine", on: ["GatewayCore", "CHyperscan"]),
+    floor("AccessPolicy", on: ["GatewayCore", "SQLAnalysis", "PatternEngine", "CHyperscan", crypto]),
+    floor("DataMasking", on: ["GatewayCore", "PatternEngine", "CHyperscan", crypto]),
     floor("AuditLedger", on: ["GatewayCore", crypto]),
     floor(
         "SessionKernel",
@@ -132,6 +133,7 @@ var targets: [Target] = [
     tests(of: "GatewayCore"),
     tests(of: "SQLAnalysis", with: ["GatewayCore"]),
     tests(of: "AccessPolicy", with: ["GatewayCore", "SQLAnalysis"]),
+    tests(of: "PatternEngine", with: ["GatewayCore"]),
     tests(of: "DataMasking", with: ["GatewayCore", "MaskingSamples", crypto]),
     tests(of: "AuditLedger", with: ["GatewayCore", crypto]),
     tests(

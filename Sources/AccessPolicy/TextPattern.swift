@@ -1,5 +1,6 @@
 import CHyperscan
 package import GatewayCore
+import PatternEngine
 import Synchronization
 
 extension GatewayError.Code {
@@ -21,10 +22,7 @@ package final class TextPattern: @unchecked Sendable {
     /// - Throws: what the engine says when it cannot match the expression in linear time, or when it would match every
     /// text.
     package init(_ source: String) throws(GatewayError) {
-        guard hs_valid_platform() == HS_SUCCESS else {
-            throw GatewayError(
-                .pattern, "this processor cannot run the pattern engine, so `matches` cannot be used here")
-        }
+        try PatternEngine.require(.pattern)
         guard !source.isEmpty, source.utf8.count <= 4096, !source.utf8.contains(0) else {
             throw GatewayError(.pattern, "a pattern has 1 to 4096 bytes, none of them zero")
         }

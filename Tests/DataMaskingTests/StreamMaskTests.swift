@@ -153,4 +153,18 @@ import Testing
             streamed(bytes, Self.showing, cuts: Array(stride(from: 0, to: bytes.count, by: 61)))
                 == whole(bytes, Self.showing))
     }
+
+    /// A custom pattern's match behind decoys, which the pattern engine must find in every window.
+    @Test func customsBehindDecoys() throws {
+        let custom = Detector(try CustomPattern(name: "x", pattern: "\\bE[0-9]{2,5}(x|yz)?\\b"))
+        let scanner = Self.scanner(.redact, [custom])
+        let bytes =
+            [UInt8](repeating: 0x8A, count: 12) + Array(":".utf8) + [0xFF] + Array("E5".utf8)
+            + [UInt8](repeating: 0xFF, count: 90) + Array("5".utf8) + [UInt8](repeating: 0x8A, count: 45)
+            + Array(":\0E21\0xo5".utf8) + [UInt8](repeating: 0x8A, count: 40)
+        let expected = whole(bytes, scanner)
+        #expect(expected.count == bytes.count)
+        #expect(!String(decoding: expected, as: UTF8.self).contains("E21"))
+        for cut in 0...bytes.count { #expect(streamed(bytes, scanner, cuts: [cut]) == expected, "cut \(cut)") }
+    }
 }

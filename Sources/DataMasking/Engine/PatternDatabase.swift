@@ -1,5 +1,6 @@
 import CHyperscan
 import GatewayCore
+import PatternEngine
 
 /// Literals and patterns in one compiled database, scanned in block mode.
 ///
@@ -11,9 +12,7 @@ final class PatternDatabase: @unchecked Sendable {
     ///   - literals: the ids of matches are their places; a literal's match tells its end only.
     ///   - customs: their ids follow; their matches tell start and end.
     init(literals: [Literal], customs: [CustomPattern]) throws(GatewayError) {
-        guard hs_valid_platform() == HS_SUCCESS else {
-            throw GatewayError(.detector, "this processor cannot run the pattern engine, so detectors cannot be used")
-        }
+        try PatternEngine.require(.detector)
         var sources: [String] = []
         var flags: [UInt32] = []
         for literal in literals {
