@@ -1,3 +1,5 @@
+import GatewayCore
+
 /// A mask rule's name for columns: `ssn`, `customers.ssn`, `public.customers.ssn`, `*.ssn`, with `*` for any run of
 /// characters in a part.
 ///
@@ -38,45 +40,4 @@ package struct ColumnPattern: Sendable, Hashable {
 
     /// Whether a column called `name`, of a table not known, may be meant.
     package func mayCover(columnNamed name: String) -> Bool { column.matches(name) }
-}
-
-/// A name with `*` for any run of characters; ASCII case does not count. Matching is linear in name times stars.
-package struct Glob: Sendable, Hashable {
-    private let pattern: [UInt8]
-
-    package init(_ text: String) {
-        pattern = text.utf8.map(Self.folded)
-    }
-
-    package var matchesAll: Bool { pattern.allSatisfy { $0 == star } }
-
-    package func matches(_ name: String) -> Bool {
-        var name = name
-        return name.withUTF8 { matches($0) }
-    }
-
-    private func matches(_ name: UnsafeBufferPointer<UInt8>) -> Bool {
-        var index = 0
-        var at = 0
-        var retry: (pattern: Int, name: Int)?
-        while at < name.count {
-            if index < pattern.count, pattern[index] == star {
-                retry = (index + 1, at)
-                index += 1
-            } else if index < pattern.count, pattern[index] == Self.folded(name[at]) {
-                index += 1
-                at += 1
-            } else if let (pattern, name) = retry {
-                retry = (pattern, name + 1)
-                index = pattern
-                at = name + 1
-            } else {
-                return false
-            }
-        }
-        return pattern[index...].allSatisfy { $0 == star }
-    }
-
-    private static func folded(_ byte: UInt8) -> UInt8 { byte.isUpper ? byte | 0x20 : byte }
-    private var star: UInt8 { UInt8(ascii: "*") }
 }

@@ -1,4 +1,4 @@
-import GatewayCore
+package import GatewayCore
 
 /// One mask of a connection's `mask:` list.
 package struct MaskRule: Sendable, Hashable {

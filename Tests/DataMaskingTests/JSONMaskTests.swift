@@ -1,4 +1,5 @@
 import DataMasking
+import GatewayCore
 import Testing
 
 @Suite struct JSONMaskTests {

@@ -1,3 +1,5 @@
+package import GatewayCore
+
 /// Masks parts of a JSON value (RFC 8259), which stays one: what paths name becomes a string, or null, and so does a number that
 /// a detector finds something in. Within strings only what is found is replaced.
 package struct JSONMask: Sendable, Hashable {

@@ -1,3 +1,5 @@
+import GatewayCore
+
 /// One pass over a JSON text: copies it, with what the mask says replaced. Linear; nests no deeper than `deepest`.
 struct JSONWalk {
     private static let deepest = 256

@@ -1,9 +1,9 @@
-/// Where in a JSON value a mask applies: `$.customer.ssn`, `items[*].card`, `**.email`.
+/// Where in a JSON value a mask or a guard applies: `$.customer.ssn`, `items[*].card`, `**.email`.
 ///
 /// Steps: `.name` (with `*` for any run of characters, ASCII case aside), `."a.name"`, `[2]`, `[*]`, `**` for any depth. The `$`
 /// may be left out. A member of an array is looked for in each of its elements, as in SQL/JSON's lax mode.
 package struct JSONPath: Sendable, Hashable {
-    enum Step: Sendable, Hashable {
+    package enum Step: Sendable, Hashable {
         case member(Glob)
         /// Nil: any.
         case element(Int?)
@@ -11,10 +11,10 @@ package struct JSONPath: Sendable, Hashable {
     }
 
     /// Bits of `states` are places in a path; one more is its end.
-    static let mostSteps = 60
+    package static let mostSteps = 60
 
     package let text: String
-    let steps: [Step]
+    package let steps: [Step]
 
     /// Nil when `text` is no path, or names the whole value.
     package init?(_ text: String) {
@@ -57,12 +57,12 @@ package struct JSONPath: Sendable, Hashable {
 
     // MARK: - Matching: a set of places, one bit each
 
-    var start: UInt64 { closed(1) }
+    package var start: UInt64 { closed(1) }
 
-    func isEnd(_ states: UInt64) -> Bool { states >> UInt64(steps.count) & 1 == 1 }
+    package func isEnd(_ states: UInt64) -> Bool { states >> UInt64(steps.count) & 1 == 1 }
 
     /// Where a walk that is at `states` gets with the member `name` of an object.
-    func next(_ states: UInt64, member name: String) -> UInt64 {
+    package func next(_ states: UInt64, member name: String) -> UInt64 {
         var result: UInt64 = 0
         for index in steps.indices where states >> UInt64(index) & 1 == 1 {
             switch steps[index] {
@@ -75,7 +75,7 @@ package struct JSONPath: Sendable, Hashable {
     }
 
     /// The same with an element of an array.
-    func next(_ states: UInt64, element: Int) -> UInt64 {
+    package func next(_ states: UInt64, element: Int) -> UInt64 {
         var result: UInt64 = 0
         for index in steps.indices where states >> UInt64(index) & 1 == 1 {
             switch steps[index] {
