@@ -71,7 +71,7 @@ var targets: [Target] = [
     // Storage, identity, secrets.
     floor("AuditStore", on: ["AuditLedger", "GatewayCore", "CXXHash", "CZstd", "CLibcrypto", grdb, crypto]),
     floor("Identity", on: ["GatewayCore", jwtKit, asyncHTTPClient, crypto, nioCore, nioHTTP1, nioSSL]),
-    floor("CredentialVault", on: ["GatewayCore", crypto]),
+    floor("CredentialVault", on: ["GatewayCore", crypto, nioSSL]),
     floor(
         "GatewayConfiguration",
         on: ["GatewayCore", "AccessPolicy", "AuditLedger", "DataMasking", "CredentialVault", "Identity", yams]),
@@ -153,7 +153,7 @@ var targets: [Target] = [
     tests(of: "HTTPLimits", with: [hummingbird, nioCore, nioEmbedded]),
     tests(of: "LedgerWitness", with: ["AuditLedger", "AuditStore", "GatewayCore", crypto, logging]),
     tests(of: "Identity", with: ["GatewayCore", jwtKit, crypto, cryptoExtras, nioCore, nioPosix]),
-    tests(of: "CredentialVault", with: ["GatewayCore", crypto]),
+    tests(of: "CredentialVault", with: ["GatewayCore", crypto, nioSSL, x509, asn1]),
     tests(
         of: "GatewayConfiguration",
         with: ["GatewayCore", "AccessPolicy", "AuditLedger", "DataMasking", "CredentialVault", "Identity"]),

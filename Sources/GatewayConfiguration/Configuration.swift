@@ -224,6 +224,8 @@ package struct CredentialConfiguration: Sendable {
     package var username: String
     package var password: SecretReference?
     package var form = Form.password
+    /// Shown in the TLS handshake besides.
+    package var certificate: ClientCertificate?
 
     package init(username: String, password: SecretReference?, form: Form = .password) {
         self.username = username

@@ -81,6 +81,7 @@ struct ConnectionReader {
         }
 
         guard let name, let target, let credential, let access else { return nil }
+        ClientCertificateReader.check(credential, target, in: section["credential"])
         var connection = ConnectionConfiguration(name: name, kind: kind, target: target, credential: credential)
         connection.host = host
         connection.access = access
@@ -188,11 +189,14 @@ struct ConnectionReader {
     }
 
     private func readCredential(_ value: Value) -> CredentialConfiguration? {
-        guard let section = value.section(["username", "password"], later: ["vault", "certificate"]) else { return nil }
+        let keys = ClientCertificateReader.keys.union(["username", "password"])
+        guard let section = value.section(keys, later: ["vault"]) else { return nil }
         let username = section.required("username", "name the target's role")?.text()
         let password = section["password"].flatMap { context.secret($0) }
         guard let username, password != nil || section["password"] == nil else { return nil }
-        return CredentialConfiguration(username: username, password: password)
+        var credential = CredentialConfiguration(username: username, password: password)
+        credential.certificate = ClientCertificateReader(context: context).certificate(in: section)
+        return credential
     }
 
     private func readDatabases(_ value: Value) -> ConnectionConfiguration.Databases {

@@ -78,16 +78,28 @@ struct HTTPConnectionReader {
         return text
     }
 
-    /// One of `{bearer: s}`, `{username: u, password: s}`, `{header: {name: n, value: s}}`, `{query: {name: n, value: s}}`.
+    /// One of `{bearer: s}`, `{username: u, password: s}`, `{header: {name: n, value: s}}`, `{query: {name: n, value: s}}`,
+    /// with a client certificate or without; or that alone.
     func credential(_ value: Value) -> CredentialConfiguration? {
-        guard
-            let section = value.section(
-                ["bearer", "username", "password", "header", "query"], later: ["vault", "certificate"])
-        else { return nil }
+        let words: Set<String> = ["bearer", "username", "password", "header", "query"]
+        guard let section = value.section(words.union(ClientCertificateReader.keys), later: ["vault"]) else {
+            return nil
+        }
+        let certificate = ClientCertificateReader(context: context).certificate(in: section)
+        var credential = CredentialConfiguration.none
+        if section["certificate"] == nil || words.contains(where: { section[$0] != nil }) {
+            guard let shown = shownInRequests(value, section) else { return nil }
+            credential = shown
+        }
+        credential.certificate = certificate
+        return credential
+    }
+
+    private func shownInRequests(_ value: Value, _ section: Section) -> CredentialConfiguration? {
         let given = ["bearer", "username", "header", "query"].filter { section[$0] != nil }
         guard given.count == 1, section["password"] == nil || given == ["username"] else {
             value.problem(
-                "a credential is one of bearer, username with password, header and query",
+                "a credential is one of bearer, username with password, header and query, or certificate with key",
                 fix: "write {bearer: {env: API_TOKEN}}")
             return nil
         }

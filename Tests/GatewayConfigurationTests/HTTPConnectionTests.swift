@@ -1,4 +1,5 @@
 import AccessPolicy
+import CredentialVault
 import GatewayConfiguration
 import Testing
 
@@ -56,6 +57,35 @@ import Testing
         #expect(basic.form == .password && basic.username == "u" && basic.password != nil)
         let none = try load("target: {url: \"http://127.0.0.1:1\"}").credential
         #expect(none.form == .password && none.username == "" && none.password == nil)
+    }
+
+    @Test func aClientCertificateStandsAloneOrBesideAnother() throws {
+        func read(_ credential: String) throws -> CredentialConfiguration {
+            try load("target: {url: \"https://x\"}\n    credential: \(credential)").credential
+        }
+        let alone = try read("{certificate: client.crt, key: {env: KEY}}")
+        #expect(alone.form == .password && alone.username == "" && alone.password == nil)
+        #expect(alone.certificate?.certificate.description == "file /etc/client.crt")
+        #expect(alone.certificate?.key.description == "env KEY")
+        let both = try read("{bearer: {env: HOME}, certificate: {file: a}, key: {file: /b}}")
+        #expect(both.form == .bearer && both.certificate?.key.description == "file /b")
+        #expect(try read("{bearer: {env: HOME}}").certificate == nil)
+    }
+
+    @Test(arguments: [
+        ("http://127.0.0.1:1", "{certificate: a, key: b}", "credential", "over TLS only"),
+        ("https://x", "{certificate: a}", "credential", "`key` is missing"),
+        ("https://x", "{key: b}", "credential.key", "belongs to a certificate"),
+        ("https://x", "{certificate: \"-----BEGIN CERTIFICATE-----\", key: b}", "credential.certificate", "PEM text"),
+        (
+            "https://x", "{certificate: a, key: b, bearer: {env: A}, query: {name: a, value: {env: B}}}", "credential",
+            "one of"
+        ),
+    ])
+    func mistakesOfCertificatesAreTold(_ url: String, _ credential: String, _ key: String, _ words: String) {
+        let found = problems("target: {url: \"\(url)\"}\n    credential: \(credential)")
+        #expect(
+            found.contains { $0.key == "connections[0]." + key && $0.what.contains(words) && $0.line == 9 }, "\(found)")
     }
 
     @Test func guardsOnRequestsAreRead() throws {

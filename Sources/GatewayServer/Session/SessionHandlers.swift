@@ -119,6 +119,7 @@ final class TargetHandler: ChannelInboundHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        if shell.isTarget(number) { shell.targetFailed(error) }
         context.close(promise: nil)
     }
 }

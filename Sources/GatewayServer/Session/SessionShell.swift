@@ -41,7 +41,7 @@ final class SessionShell: LedgerWaiter {
     /// Counts connections to the target: what comes of an earlier one is not meant any more.
     private var targetNumber: UInt64 = 0
     /// The target is connected, and its TLS handshake is under way.
-    private var handshake: Scheduled<Void>?
+    private(set) var handshake: Scheduled<Void>?
     private var positions: Deque<(number: RecordNumber, position: LogPosition)> = []
     /// The last so many of them are kept back by the recorder and have no place in the log yet.
     private var unplaced = 0
@@ -393,6 +393,7 @@ final class SessionShell: LedgerWaiter {
         }
         switch result {
         case .failure(let error):
+            if let problem = TargetTLSContext.problem(of: admitted.connection) { return noCredential(problem) }
             services.logger.warning(
                 "a target cannot be reached",
                 metadata: ["connection": .string(admitted.connection.name), "why": .string(String(describing: error))])
@@ -421,13 +422,17 @@ final class SessionShell: LedgerWaiter {
             let credential = try admitted.credential()
             input { $0.targetConnected(credential) }
         } catch {
-            services.logger.error(
-                "a credential cannot be resolved",
-                metadata: ["connection": .string(admitted.connection.name), "why": .string(error.message)])
-            close(target.take())
-            input {
-                $0.targetUnreachable(TargetRefusals.noCredential)
-            }
+            noCredential(error)
+        }
+    }
+
+    private func noCredential(_ error: GatewayError) {
+        services.logger.error(
+            "a credential cannot be resolved",
+            metadata: ["connection": .string(admitted?.connection.name ?? "-"), "why": .string(error.message)])
+        close(target.take())
+        input {
+            $0.targetUnreachable(TargetRefusals.noCredential)
         }
     }
 
@@ -435,8 +440,7 @@ final class SessionShell: LedgerWaiter {
         target = Outbox()
         if handshake != nil {
             endHandshake()
-            services.logger.warning(
-                "TLS to a target failed", metadata: ["connection": .string(admitted?.connection.name ?? "-")])
+            targetFailed("the target closed the connection")
             return input {
                 $0.targetUnreachable(TargetRefusals.noTLS)
             }
@@ -463,6 +467,8 @@ final class SessionShell: LedgerWaiter {
             let handler = try TargetTLSContext.handler(for: admitted.connection)
             try target.pipeline.syncOperations.addHandler(handler, position: .first)
             isReading = false
+        } catch let error as GatewayError {
+            noCredential(error)
         } catch {
             services.logger.error(
                 "TLS to the target cannot be set up",
