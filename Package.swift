@@ -64,7 +64,9 @@ var targets: [Target] = [
         "PostgresDialect", on: ["SessionKernel", "GatewayCore", "SQLAnalysis", "DataMasking", nioCore, crypto, deque]),
     floor(
         "HTTPDialect",
-        on: ["SessionKernel", "GatewayCore", "SQLAnalysis", "AccessPolicy", "AuditLedger", nioCore, deque]),
+        on: [
+            "SessionKernel", "GatewayCore", "SQLAnalysis", "AccessPolicy", "AuditLedger", "HTTPContent", nioCore, deque,
+        ]),
 
     floor("HTTPContent", on: ["CZlib", "CBrotli", nioCore]),
 

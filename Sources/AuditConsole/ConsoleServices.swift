@@ -76,6 +76,11 @@ package struct ConsoleServices: Sendable {
     package var withdraw: @Sendable (RecordID, Principal, String?) async throws -> Approval = { _, _, _ in
         throw ApprovalError.unknown
     }
+    /// Writes a session of kind `http` as an HTTP archive, in pieces; blocks meanwhile.
+    package var writeHAR:
+        @Sendable (SessionView, RecordID, _ write: @escaping ([UInt8]) throws -> Void) throws -> Void = { _, _, _ in
+            throw Problem.notFound
+        }
     /// Ends an open session; false when there is none of that id.
     package var endSession: @Sendable (RecordID, String) -> Bool
     /// Writes an entry for each session after the draft, then destroys their content for good.

@@ -151,9 +151,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
 class Origin:
     """A service on 127.0.0.1 that remembers what it was asked."""
 
-    def __init__(self):
+    def __init__(self, handler=Handler):
         self.requests, self.lock = [], threading.Lock()
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
         self.server.daemon_threads = True
         self.server.handle_error = lambda *_: None
         self.server.origin = self

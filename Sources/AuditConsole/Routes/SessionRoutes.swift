@@ -69,6 +69,18 @@ struct SessionRoutes {
             return ConsoleJSON.response(
                 RecordingView(session: session, exchanges: page.exchanges, next: page.next?.description))
         }
+        group.get("sessions/{id}/har") { request, context in
+            try request.allowOnly([])
+            let session = try await Self.visibleSession(context, services)
+            guard session.kind == "http" else {
+                throw Problem.badRequest("The session is of kind \(session.kind); archives are of kind http.")
+            }
+            try await Self.recordView(of: session, what: "har", context, services)
+            let id = try context.recordID()
+            return try PushedBody.response(type: "application/json") { write in
+                try withoutActuallyEscaping(write) { try services.writeHAR(session, id, $0) }
+            }
+        }
         for (path, method) in [("sessions/{id}/end", HTTPRequest.Method.post), ("sessions/{id}", .delete)] {
             group.on(RouterPath(path), method: method) { request, context in
                 let caller = try context.requireCaller()

@@ -118,13 +118,13 @@ struct ExchangeBuilder {
         if type == EntryType.commandOutcome.rawValue { unsettled -= 1 }
     }
 
-    private static func time(_ leaf: JSONValue) -> String {
+    static func time(_ leaf: JSONValue) -> String {
         Timestamp(microseconds: leaf["time"]?.number.flatMap(Int64.init(exactly:)) ?? 0).description
     }
 }
 
 extension ExchangeView {
-    fileprivate mutating func add(_ type: String, _ leaf: JSONValue, _ content: [ContentItem], time: String) {
+    mutating func add(_ type: String, _ leaf: JSONValue, _ content: [ContentItem], time: String) {
         steps.append(Step(type: type, time: time))
         func item(_ kind: ContentItem.Kind) -> String? {
             content.first { $0.kind == kind }.map { ContentText.show($0.bytes) }

@@ -25,11 +25,16 @@ extension AuditArchive {
     }
 
     private func export(all session: RecordID, _ write: ([UInt8]) throws -> Void) throws {
+        try eachEntry(of: session) { try export($0, write) }
+    }
+
+    /// All entries of a session in their order, few at a time.
+    package func eachEntry(of session: RecordID, _ body: (ArchivedEntry) throws -> Void) throws {
         var cursor = try EntryCursor(self, session, from: 0)
         while true {
-            let page = try cursor.next(100)
+            let page = try cursor.next(16)
             if page.isEmpty { return }
-            for entry in page { try export(entry, write) }
+            for entry in page { try body(entry) }
         }
     }
 

@@ -16,7 +16,7 @@ struct Audit: AsyncParsableCommand {
     struct Export: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract:
-                "Write the record, content included: as JSON lines, one entry a line; a session's commands with their rows as CSV; a terminal's session as asciicast.",
+                "Write the record, content included: as JSON lines, one entry a line; a session's commands with their rows as CSV; a terminal's session as asciicast; a session of HTTP as HAR.",
             discussion:
                 "Reads the data folder, also while the gateway runs. Whoever can do that can read everything recorded. The export is itself recorded first: by the running gateway's API, else in the folder."
         )
@@ -33,13 +33,15 @@ struct Audit: AsyncParsableCommand {
         @Flag(help: "With --csv: disarm what a spreadsheet would run as a formula, by an apostrophe before it.")
         var spreadsheetSafe = false
         @Flag(help: "Write what the session's terminal showed as asciicast v2, for asciinema.") var asciicast = false
+        @Flag(help: "Write the session's requests and answers as an HTTP archive (HAR 1.2), for browsers' tools.")
+        var har = false
 
         func run() async throws {
-            let forms = [("--bundle", bundle != nil), ("--csv", csv), ("--asciicast", asciicast)].filter { $0.1 }.map {
-                $0.0
-            }
+            let forms = [
+                ("--bundle", bundle != nil), ("--csv", csv), ("--asciicast", asciicast), ("--har", har),
+            ].filter { $0.1 }.map { $0.0 }
             guard forms.count + (source.json ? 1 : 0) <= 1 else {
-                throw CommandFailure.usage("Choose one form of --json, --bundle, --csv and --asciicast.")
+                throw CommandFailure.usage("Choose one form of --json, --bundle, --csv, --asciicast and --har.")
             }
             if let form = forms.first, session == nil {
                 throw CommandFailure.usage("\(form) needs --session: it is of one session.")
@@ -65,11 +67,18 @@ struct Audit: AsyncParsableCommand {
             let trail = try LocalTrail.open(configuration)
             do {
                 try await trail.catchUp()
-                if csv || asciicast, let wanted {
+                if csv || asciicast || har, let wanted {
                     guard let view = try await trail.session(wanted) else {
                         throw CommandFailure("There is no session \(wanted) in \(configuration.data).")
                     }
                     if asciicast { throw Self.hasNoTerminal(view) }
+                    if har {
+                        guard view.kind == "http" else { throw Self.hasNoRequests(view) }
+                        return try HARExport.write(view, wanted, trail.archive, configuration.connections) { bytes in
+                            Output.bytes(bytes)
+                            try Output.mustBeWritten()
+                        }
+                    }
                     return try await CSVExport.run(
                         view, wanted, LocalTrail.whole(trail), isSpreadsheetSafe: spreadsheetSafe)
                 }
@@ -80,6 +89,12 @@ struct Audit: AsyncParsableCommand {
             } catch let error as GatewayError {
                 throw CommandFailure(error)
             }
+        }
+
+        private static func hasNoRequests(_ session: SessionView) -> CommandFailure {
+            CommandFailure(
+                "Session \(session.id) has no HTTP requests: \(Output.safe(session.connection)) is of kind \(Output.safe(session.kind)). Use --csv or --json, or: sallyport replay \(session.id)"
+            )
         }
 
         /// No protocol of this version has terminals; those that will are read by `AsciicastWriter`.

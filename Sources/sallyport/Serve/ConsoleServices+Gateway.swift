@@ -44,6 +44,7 @@ extension ConsoleServices {
             }
         }
         services.ledger = gateway.store.ledger
+        services.writeHAR = { try HARExport.write($0, $1, trail.archive, gateway.policies.connections, $2) }
         services.currentConnections = { gateway.policies.connections }
         services.reloadPolicy = { PolicyReloadView(try await gateway.policies.reload(by: $0)) }
         services.sinks = { gateway.sinks?.statuses.map { SinkView($0) } ?? [] }
