@@ -148,13 +148,18 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self._send(200, gzip.compress(b"hello " * 100), Content_Encoding="gzip")
 
 
+class Server(http.server.ThreadingHTTPServer):
+    daemon_threads = True
+    # Connections that wait to be taken; with the usual 5 a burst of them waits for seconds.
+    request_queue_size = 256
+
+
 class Origin:
     """A service on 127.0.0.1 that remembers what it was asked."""
 
     def __init__(self, handler=Handler):
         self.requests, self.lock = [], threading.Lock()
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-        self.server.daemon_threads = True
+        self.server = Server(("127.0.0.1", 0), handler)
         self.server.handle_error = lambda *_: None
         self.server.origin = self
         self.port = self.server.server_address[1]
