@@ -62,13 +62,13 @@ var targets: [Target] = [
         on: ["GatewayCore", "SQLAnalysis", "AccessPolicy", "DataMasking", "AuditLedger", nioCore, deque]),
     floor(
         "PostgresDialect", on: ["SessionKernel", "GatewayCore", "SQLAnalysis", "DataMasking", nioCore, crypto, deque]),
+    floor("HTTPContent", on: ["CZlib", "CBrotli", nioCore]),
     floor(
         "HTTPDialect",
         on: [
-            "SessionKernel", "GatewayCore", "SQLAnalysis", "AccessPolicy", "AuditLedger", "HTTPContent", nioCore, deque,
+            "SessionKernel", "HTTPContent", "GatewayCore", "SQLAnalysis", "AccessPolicy", "DataMasking", "AuditLedger",
+            nioCore, crypto, deque,
         ]),
-
-    floor("HTTPContent", on: ["CZlib", "CBrotli", nioCore]),
 
     // Storage, identity, secrets.
     floor("AuditStore", on: ["AuditLedger", "GatewayCore", "CXXHash", "CZstd", "CLibcrypto", grdb, crypto]),
@@ -150,7 +150,10 @@ var targets: [Target] = [
     tests(of: "HTTPContent", with: ["CZlib", nioCore]),
     tests(
         of: "HTTPDialect",
-        with: ["SessionKernel", "GatewayCore", "SQLAnalysis", "AccessPolicy", "DataMasking", "AuditLedger", nioCore]),
+        with: [
+            "HTTPContent", "SessionKernel", "GatewayCore", "SQLAnalysis", "AccessPolicy", "DataMasking", "AuditLedger",
+            nioCore,
+        ]),
     tests(of: "AuditStore", with: ["AuditLedger", "GatewayCore", "CXXHash", crypto, grdb]),
     tests(of: "HTTPLimits", with: [hummingbird, nioCore, nioEmbedded]),
     tests(of: "LedgerWitness", with: ["AuditLedger", "AuditStore", "GatewayCore", crypto, logging]),
@@ -193,6 +196,14 @@ if Context.environment["SALLYPORT_FUZZ"] != nil {
         .executableTarget(
             name: "FuzzContent", dependencies: ["HTTPContent", nioCore], path: "Fuzzing/FuzzContent",
             swiftSettings: habits))
+    targets.append(
+        .executableTarget(
+            name: "FuzzHTTP",
+            dependencies: [
+                "HTTPContent", "HTTPDialect", "SessionKernel", "GatewayCore", "AccessPolicy", "DataMasking",
+                "AuditLedger", nioCore,
+            ],
+            path: "Fuzzing/FuzzHTTP", swiftSettings: habits))
 }
 
 let package = Package(

@@ -42,7 +42,7 @@ private func eventStream(_ pieces: [ByteBuffer]) -> [String]? {
 }
 
 private func webSocket(_ pieces: [ByteBuffer], _ sender: WebSocketReader.Sender) -> [String]? {
-    var reader = WebSocketReader(sender)
+    var reader = WebSocketReader(sender, mayBeCompressed: pieces.first?.readableBytesView.first ?? 0 > 0x7F)
     var events: [WebSocketReader.Event] = []
     var rest = ByteBuffer()
     var hasFailed = false
@@ -54,9 +54,10 @@ private func webSocket(_ pieces: [ByteBuffer], _ sender: WebSocketReader.Sender)
     var content = 0
     for event in events {
         switch event {
-        case .begin(let opcode): seen.append("begin \(opcode)")
+        case .begin(let opcode, let isCompressed): seen.append("begin \(opcode) \(isCompressed)")
         case .content(let bytes): content += bytes.readableBytes
         case .control(let opcode, let bytes): seen.append("\(opcode) \(bytes.readableBytes)")
+        case .frame(let length, let isFinal): seen.append("frame \(length) \(isFinal)")
         case .end: seen.append("end")
         }
     }

@@ -46,6 +46,6 @@ private func forward(_ event: ClientEvent, _ dialect: inout PostgresDialect) {
     case .carry(let bytes, let id): _ = dialect.submit(.carry(bytes, of: id))
     case .inputChunk(let bytes, let id): _ = dialect.submit(.inputChunk(bytes, of: id))
     case .startTLS: dialect.clientTLSEstablished()
-    case .reply, .signIn, .cancel, .end, .handOver: break
+    case .reply, .signIn, .cancel, .end, .fault, .handOver: break
     }
 }

@@ -226,9 +226,9 @@ struct ConnectionReader {
 
     private func readLimits(_ value: Value, isHTTP: Bool) -> LimitsConfiguration {
         var limits = LimitsConfiguration()
-        // Rows, tokens and messages are a database's.
-        let ofRequests: Set<String> = ["time", "seconds", "command", "pipeline"]
-        let all = ofRequests.union(["rows", "bytes", "tokens", "nesting", "message", "row"])
+        // Rows and tokens are a database's; messages of HTTP are WebSocket's.
+        let ofRequests: Set<String> = ["time", "seconds", "command", "pipeline", "message"]
+        let all = ofRequests.union(["rows", "bytes", "tokens", "nesting", "row"])
         guard let section = value.section(isHTTP ? ofRequests : all) else { return limits }
         limits.rows = section["rows"].flatMap { $0.int(1...Int.max) }
         limits.bytes = section["bytes"].flatMap { $0.size(1024...Int.max) }

@@ -3,6 +3,8 @@ package struct ContentFault: Error, Sendable, Hashable {
     package enum Kind: String, Sendable {
         /// Against the format's grammar, or ambiguous: two readers could see two things.
         case malformed
+        /// What must be UTF-8 is not.
+        case notUTF8
         /// The content ended in the middle.
         case truncated
         /// Over a limit of this gateway.

@@ -6,7 +6,9 @@ package import SessionKernel
 /// From the client's bytes to commands.
 extension HTTPDialect {
     package mutating func receive(fromClient bytes: ByteBuffer, into events: inout [ClientEvent]) throws(DialectFault) {
-        guard fault == nil, !reader.isStopped else { return }
+        guard fault == nil else { return }
+        if conversation != nil { return try receive(frames: bytes, into: &events) }
+        guard !reader.isStopped else { return }
         reader.append(bytes)
         defer { reader.settle() }
         do throws(MalformedHTTP) {
@@ -29,7 +31,7 @@ extension HTTPDialect {
             if let request = waiting {
                 guard terms != nil else { return }
                 waiting = nil
-                begin(request, into: &events)
+                try begin(request, into: &events)
             }
             if pending != nil {
                 guard try readBody(into: &events) else { return }
@@ -55,7 +57,7 @@ extension HTTPDialect {
                 events.append(.handOver(rest))
                 return
             }
-            begin(request, into: &events)
+            try begin(request, into: &events)
         }
     }
 
@@ -74,7 +76,12 @@ extension HTTPDialect {
             connection: request.connection, token: token, claims: ClientIdentity.claims(in: request.head.block))
     }
 
-    private mutating func begin(_ request: ParsedRequest, into events: inout [ClientEvent]) {
+    private mutating func begin(
+        _ request: ParsedRequest, into events: inout [ClientEvent]
+    ) throws(MalformedHTTP) {
+        guard request.head.webSocket == nil || reader.input.readableBytes == 0 else {
+            throw MalformedHTTP("bytes follow a request for WebSocket before it was answered")
+        }
         pending = Pending(parsed: request)
         reader.beginBody(request.head.framing)
         guard request.head.expectsContinue, request.head.framing != .none, reader.input.readableBytes == 0 else {
@@ -136,7 +143,24 @@ extension HTTPDialect {
             if request.framing == .chunked { emit(Self.lastChunk(trailers), asPartOf: request, into: &events) }
             if let last = open.indices.last, open[last].id == request.id { open[last].isWhole = true }
         }
-        if !request.parsed.head.keepsAlive { reader.stop() }
+        if let handshake = request.parsed.head.webSocket, let id = request.id {
+            conversation = WebSocketConversation(id, handshake, limits: limits)
+        }
+        if !request.parsed.head.keepsAlive || conversation != nil { reader.stop() }
+    }
+
+    /// Frames are parts of the request that asked for them; before the target has agreed there is nothing to say.
+    private mutating func receive(
+        frames bytes: ByteBuffer, into events: inout [ClientEvent]
+    ) throws(DialectFault) {
+        guard bytes.readableBytes > 0, let (frames, fault) = conversation?.receive(fromClient: bytes),
+            let id = conversation?.id
+        else { return }
+        if frames.readableBytes > 0 { events.append(.inputChunk(frames, of: id)) }
+        guard let fault else { return }
+        self.fault = fault
+        guard conversation?.isOpen == true else { throw DialectFault(side: .client, refusal: fault) }
+        events.append(.fault(fault))
     }
 
     /// The command, with what has come of its body.

@@ -1,5 +1,6 @@
 import AccessPolicy
 import AuditLedger
+import DataMasking
 import DequeModule
 import GatewayCore
 package import NIOCore
@@ -18,26 +19,40 @@ extension HTTPDialect {
             classes: [meaning.statementClass], verbs: [request.parsed.method], text: request.parsed.requestPath.encoded,
             principal: terms.context.principal, agent: terms.context.agent, connection: terms.context.connection)
         subject.request = request.parsed
+        if request.parsed.head.webSocket != nil {
+            // What its messages do cannot be told beforehand: it is whatever a rule may be about.
+            subject.classes = [.select, .insert, .update, .delete]
+        }
         if meaning.statementClass == .unknown {
             subject.notUnderstood = NotUnderstood(
                 message: "what the method \(request.parsed.method) does is not known")
         }
         var assessment = Assessment(
-            subject: subject, classes: [meaning.word], verb: request.parsed.method,
+            subject: subject, classes: request.parsed.head.webSocket == nil ? [meaning.word] : ["read", "write"],
+            verb: request.parsed.method,
             objects: [PathTemplate.of(request.parsed.requestPath)],
             content: [ContentItem(.text, RecordedRequest.text(of: command.bytes, request))])
-        assessment.refusal = Self.refusal(of: request.parsed)
+        assessment.refusal = Self.refusal(of: request.parsed, terms)
         assessment.patience = request.preference.patience
         return assessment
     }
 
-    private static func refusal(of request: ParsedRequest) -> Refusal? {
+    private static func refusal(of request: ParsedRequest, _ terms: SessionTerms) -> Refusal? {
         if ["TRACE", "TRACK", "CONNECT"].contains(request.method) {
             // It would show the client what the target was sent, the credential with it.
             return Refusal(code: "405", message: "The method \(request.method) is not served.")
         }
-        if request.head.block.all(.upgrade).flatMap(listElements).contains(where: { $0.isWord("websocket") }) {
-            return Refusal(code: "501", message: "WebSocket connections are not available in this version.")
+        guard request.head.webSocket != nil else { return nil }
+        if !terms.masks.isEmpty {
+            return Refusal(
+                code: "501",
+                message: "WebSocket is not available here: this connection masks what passes, and messages "
+                    + "of WebSocket cannot be masked yet.")
+        }
+        if terms.targetPlace.speaksHTTP2 {
+            return Refusal(
+                code: "501", message: "WebSocket is not available here: the target is spoken to in HTTP/2.",
+                hint: "A connection to it without `version: 2` has it.")
         }
         return nil
     }
@@ -70,6 +85,7 @@ extension HTTPDialect {
             return withCredential(command.bytes, request)
         case .inputChunk(let bytes, let id):
             guard isForwarded, open.first?.id == id else { return nil }
+            if conversation?.id == id { return conversation?.submit(bytes) }
             open[0].partsSubmitted += 1
             return bytes
         case .carry, .question: return nil

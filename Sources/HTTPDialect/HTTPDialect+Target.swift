@@ -13,19 +13,23 @@ extension HTTPDialect {
             response.drop()
             return events.append(.dropTarget)
         }
+        var refusal: Refusal?
         do throws(MalformedHTTP) {
-            try pass(into: &events)
+            refusal = try pass(into: &events)
         } catch {
-            throw DialectFault(
-                side: .target,
-                refusal: Refusal(code: "502", message: "The target's answer cannot be read: \(error.message)."))
+            refusal = Refusal(code: "502", message: "The target's answer cannot be read: \(error.message).")
         }
+        if let refusal { throw DialectFault(side: .target, refusal: refusal) }
     }
 
     package mutating func targetEnded(into events: inout [TargetEvent]) throws(DialectFault) {
         guard isForwarded, let request = open.first else { return }
+        if conversation?.isOpen == true, let (outcome, lastWord) = conversation?.targetEnded() {
+            response.drop()
+            return finish(lastWord, outcome, closesClient: true, keepsTarget: true, into: &events)
+        }
         if response.closed() {
-            do throws(MalformedHTTP) { try pass(into: &events, targetIsGone: true) } catch { return }
+            do throws(MalformedHTTP) { _ = try pass(into: &events, targetIsGone: true) } catch { return }
             return
         }
         guard !response.hasBegun else { return }
@@ -40,14 +44,24 @@ extension HTTPDialect {
     }
 
     /// All that is there, as one chunk or as the answer's end.
-    private mutating func pass(into events: inout [TargetEvent], targetIsGone: Bool = false) throws(MalformedHTTP) {
-        guard isForwarded, let request = open.first, let terms else { return }
+    ///
+    /// - Returns: what is wrong with what follows that, in WebSocket.
+    private mutating func pass(
+        into events: inout [TargetEvent], targetIsGone: Bool = false
+    ) throws(MalformedHTTP) -> Refusal? {
+        guard isForwarded, let request = open.first, let terms else { return nil }
         var out = ByteBuffer()
-        while let event = try response.next() {
+        var broken: Refusal?
+        while broken == nil, let event = try response.next() {
             switch event {
             case .interim(let head):
                 // The gateway has answered an expectation itself.
                 guard head.status != 100, request.version == 1 else { continue }
+                ReturnedHead.write(
+                    head, to: request, place: terms.targetPlace, framing: .none, closes: false, into: &out)
+            case .switched(let head):
+                try conversation?.open(head.block)
+                returned = .none
                 ReturnedHead.write(
                     head, to: request, place: terms.targetPlace, framing: .none, closes: false, into: &out)
             case .head(let head):
@@ -58,6 +72,10 @@ extension HTTPDialect {
                 ReturnedHead.write(
                     head, to: request, place: terms.targetPlace, framing: returned, closes: closesClient, into: &out)
             case .data(let data):
+                var data = data
+                if conversation?.isOpen == true, let (frames, wrong) = conversation?.receive(fromTarget: data) {
+                    (data, broken) = (frames, wrong)
+                }
                 if returned == .chunked {
                     writeChunk(data, into: &out)
                 } else if out.readableBytes == 0 {
@@ -73,11 +91,17 @@ extension HTTPDialect {
                 }
                 let keepsTarget = targetIsGone || isClean && request.isSent
                 let outcome = Outcome(kind: status >= 400 ? .error : .success, code: String(status))
-                return finish(
-                    out, outcome, closesClient: closesClient, keepsTarget: keepsTarget, into: &events)
+                finish(out, outcome, closesClient: closesClient, keepsTarget: keepsTarget, into: &events)
+                return nil
             }
         }
-        if out.readableBytes > 0 { events.append(.chunk(out, of: request.id, rows: 0)) }
+        if broken == nil, let outcome = conversation?.outcome {
+            response.drop()
+            finish(out, outcome, closesClient: true, keepsTarget: false, into: &events)
+        } else if out.readableBytes > 0 {
+            events.append(.chunk(out, of: request.id, rows: 0))
+        }
+        return broken
     }
 
     private func returnedFraming(_ head: ResponseHead, _ request: OpenRequest) -> BodyFraming {

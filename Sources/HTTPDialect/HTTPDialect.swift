@@ -60,6 +60,8 @@ package struct HTTPDialect: Dialect {
     var status = 0
     var returned = BodyFraming.none
     var closesClient = false
+    /// Set once a client asks to speak WebSocket: what it sends is no request any more.
+    var conversation: WebSocketConversation?
 
     /// - Parameter limits: until sign-in gives the connection's own.
     package init(_ settings: Settings, limits: SessionLimits = SessionLimits()) {
@@ -109,7 +111,12 @@ package struct HTTPDialect: Dialect {
     package var isWaitingForAnswer: Bool { isForwarded && open.first?.isSent ?? false }
 
     /// An answer has not begun.
-    package var isAtBoundary: Bool { !response.hasBegun }
+    package var isAtBoundary: Bool {
+        if let conversation, conversation.isOpen { conversation.isAtBoundary } else { !response.hasBegun }
+    }
+
+    /// A WebSocket connection: what the client will say on it nobody knows.
+    package var isOpenEnded: Bool { conversation?.isOpen ?? false }
 
     package var cancelRequest: ByteBuffer? { nil }
 
@@ -117,6 +124,9 @@ package struct HTTPDialect: Dialect {
 
     package mutating func abort(_ refusal: Refusal) -> ByteBuffer {
         defer { reader.stop() }
+        if conversation?.isOpen == true {
+            return conversation?.end(WebSocketCloseCode.of(refusal), refusal.message) ?? ByteBuffer()
+        }
         guard !response.hasBegun, !open.isEmpty || pending != nil || fault != nil else { return ByteBuffer() }
         // Words about a later request would be taken for the first one's answer.
         guard fault == nil || open.count <= 1 else { return ByteBuffer() }
@@ -124,7 +134,7 @@ package struct HTTPDialect: Dialect {
             refusal, isHead: open.first?.isHead ?? false, version: open.first?.version ?? 1, closes: true)
     }
 
-    package mutating func farewell() -> ByteBuffer { ByteBuffer() }
+    package mutating func farewell() -> ByteBuffer { conversation?.farewell() ?? ByteBuffer() }
 
     package func code(of refusal: Refusal) -> String { String(HTTPStatus(refusal).code) }
 }

@@ -170,6 +170,7 @@ package struct TargetPlace: Sendable, Hashable {
     package var authority = ""
     package var path = ""
     package var isTLS = false
+    package var speaksHTTP2 = false
     /// How the target is shown its credential: what a client sends in that place goes no further.
     package var credential = TargetCredential.Form.password
 

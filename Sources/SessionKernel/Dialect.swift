@@ -94,6 +94,9 @@ package protocol Dialect: SendableMetatype {
     /// Whether work of the client is open at the target, so that an expired session may still finish it.
     var isInTransaction: Bool { get }
 
+    /// Whether what runs goes on for as long as its client likes: nothing to wait for once the proof of identity ran out.
+    var isOpenEnded: Bool { get }
+
     /// Whether the bytes passed on so far end at a message boundary, so that the dialect's own words can follow.
     var isAtBoundary: Bool { get }
 
@@ -118,6 +121,7 @@ package protocol Dialect: SendableMetatype {
 extension Dialect {
     package var targetUse: TargetUse { .perSession }
     package var usualPatience: Int? { nil }
+    package var isOpenEnded: Bool { false }
     package mutating func targetEnded(into events: inout [TargetEvent]) throws(DialectFault) {}
     package func standalone(_ command: Command) -> StandaloneCommand? { nil }
     package var targetProcess: Int32? { nil }
@@ -166,6 +170,8 @@ package enum ClientEvent {
     case cancel(key: [UInt8])
     /// The client says goodbye.
     case end
+    /// What follows is wrong: the session ends with these words once what came before is passed on. No event follows.
+    case fault(Refusal)
     /// From these bytes on it is another session: the shell begins one with them once this one's commands are through.
     /// No event follows; bytes that come later are added by the machine.
     case handOver(ByteBuffer)

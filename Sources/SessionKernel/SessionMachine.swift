@@ -63,13 +63,14 @@ package struct SessionMachine {
         case carry(ByteBuffer, of: ExchangeID?)
         case inputChunk(ByteBuffer, of: ExchangeID, gate: RecordNumber)
         case end
+        case fault(Refusal)
 
         var gate: RecordNumber {
             switch self {
             case .command(_, let gate), .refusal(_, _, let gate), .substitute(_, let gate), .question(_, let gate),
                 .inputChunk(_, _, let gate):
                 gate
-            case .carry, .end: 0
+            case .carry, .end, .fault: 0
             }
         }
 
@@ -77,7 +78,7 @@ package struct SessionMachine {
         var isOfCommand: Bool {
             switch self {
             case .command, .refusal, .substitute: true
-            case .question, .carry, .inputChunk, .end: false
+            case .question, .carry, .inputChunk, .end, .fault: false
             }
         }
 
@@ -89,7 +90,7 @@ package struct SessionMachine {
             case .substitute(let bytes, _), .question(let bytes, _), .carry(let bytes, _),
                 .inputChunk(let bytes, _, _):
                 bytes.readableBytes
-            case .end: 0
+            case .end, .fault: 0
             }
         }
     }
@@ -118,12 +119,13 @@ package struct SessionMachine {
         case carry(ByteBuffer, of: ExchangeID?)
         case inputChunk(ByteBuffer, of: ExchangeID)
         case end
+        case fault(Refusal)
 
         var byteCount: Int {
             switch self {
             case .command(let command, _): command.bytes.readableBytes
             case .carry(let bytes, _), .inputChunk(let bytes, _): bytes.readableBytes
-            case .end: 0
+            case .end, .fault: 0
             }
         }
     }
@@ -710,6 +712,10 @@ package struct SessionMachine {
             clientSaidGoodbye = true
             guard phase == .open else { return terminate(.clientLeft, nil) }
             if case .held = head { abandonHeld() } else { push(.end) }
+        case .fault(let refusal):
+            guard phase == .open, case .fresh = head else { return terminate(.protocolError, refusal) }
+            clientSaidGoodbye = true
+            push(.fault(refusal))
         case .handOver(let bytes):
             guard phase == .open else { return poison("handed over in \(phase)") }
             handedOver = bytes
@@ -766,6 +772,9 @@ package struct SessionMachine {
             case .end:
                 popHead()
                 enqueue(.end)
+            case .fault(let refusal):
+                popHead()
+                enqueue(.fault(refusal))
             case .command(let command, let receivedAt):
                 guard case .fresh = head else { return }
                 if let text = command.text {
@@ -1052,6 +1061,8 @@ package struct SessionMachine {
                 let next = handedOver
                 terminate(.clientLeft, nil)
                 handedOver = next
+            case .fault(let refusal):
+                return terminate(.protocolError, refusal)
             }
         }
     }

@@ -52,6 +52,47 @@ import Testing
         #expect(session.closed != nil)
     }
 
+    @Test func bothSidesAreReadInTheirOrder() async throws {
+        let folder = try Folder()
+        let store = try openStore(folder)
+        let context = newContext()
+        let recorder = try store.makeRecorder(context)
+        try recorder.append(EntryDraft(.sessionOpen))
+        try recorder.command(1, "GET /chat")
+        let said: [(ChunkDirection, String)] = [
+            (.answer, "101 "), (.input, "a"), (.input, "b"), (.answer, String(repeating: "c", count: 100_000)),
+            (.input, "d"), (.answer, "e"),
+        ]
+        for (direction, text) in said {
+            var text = text
+            _ = try text.withUTF8 {
+                try recorder.appendChunk(exchange: 1, direction: direction, .init($0), retained: true)
+            }
+        }
+        func read(_ limit: Int) throws -> ([String], Bool) {
+            let (pieces, isWhole) = try #require(store.archive).conversation(
+                of: context.session, exchange: 1, limit: limit)
+            var turns: [(ChunkDirection, [UInt8])] = []
+            for piece in pieces {
+                if let last = turns.last, last.0 == piece.direction {
+                    turns[turns.count - 1].1 += piece.bytes
+                } else {
+                    turns.append(piece)
+                }
+            }
+            return (turns.map { ($0.0 == .input ? ">" : "<") + String(decoding: $0.1, as: UTF8.self) }, isWhole)
+        }
+        let expected = ["<101 ", ">ab", "<" + said[3].1, ">d", "<e"]
+        _ = try await store.durable(recorder.flushed())
+        #expect(try await #require(store.archive).caughtUp())
+        #expect(try read(1 << 20) == (expected, true))
+        #expect(try read(6) == (["<101 ", ">ab", "<"], false))
+        try recorder.outcome(1, .success, rows: 0)
+        try await store.durable(recorder.close())
+        #expect(try await #require(store.archive).caughtUp())
+        #expect(try read(1 << 20) == (expected, true))
+    }
+
     @Test func contentLiesNowhereInTheClear() async throws {
         let folder = try Folder()
         let store = try openStore(folder)

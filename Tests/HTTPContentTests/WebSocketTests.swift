@@ -19,6 +19,7 @@ import Testing
         }
         var joined: [Event] = []
         for event in events {
+            if case .frame = event { continue }
             if case .content(let more) = event, case .content(var before)? = joined.last {
                 before.writeImmutableBuffer(more)
                 joined[joined.count - 1] = .content(before)

@@ -1,5 +1,6 @@
 import AuditLedger
 import Foundation
+import GatewayCore
 import HTTPDialect
 import NIOCore
 import SessionKernel

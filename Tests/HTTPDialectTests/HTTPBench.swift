@@ -16,11 +16,18 @@ struct HTTPBench {
     var blockedWord = "blocked"
     var toTarget = ByteBuffer()
     var toClient = ByteBuffer()
+    /// What the record holds of input and answer.
+    var input = ByteBuffer()
+    var answer = ByteBuffer()
+    var masks = MaskSet(rules: [], key: MaskKey(bytes: [1]))
     var proofs: [SignInProof] = []
     var assessments: [Assessment] = []
     var outcomes: [Outcome] = []
     var handedOver: ByteBuffer?
     var hasEnded = false
+    var faults: [Refusal] = []
+    /// Of the last command.
+    var standalone: StandaloneCommand?
     var drops = 0
     /// What is waiting for the answer before it.
     private var waiting: [ClientEvent] = []
@@ -46,8 +53,10 @@ struct HTTPBench {
         take(events)
     }
 
-    private mutating func end(_ refusal: Refusal) {
+    mutating func end(_ refusal: Refusal) {
         toClient.writeImmutableBuffer(proofs.isEmpty ? dialect.refuseSignIn(refusal) : dialect.abort(refusal))
+        toTarget.writeImmutableBuffer(dialect.farewell())
+        faults.append(refusal)
         hasEnded = true
     }
 
@@ -63,7 +72,7 @@ struct HTTPBench {
                 context: SessionContext(
                     session: RecordID(high: 1, low: 1), principal: nil, connection: proof.connection, kind: "http",
                     clientAddress: "192.0.2.7:5000"),
-                database: "", targetUser: "", masks: MaskSet(rules: [], key: MaskKey(bytes: [1])), cancelKey: (1, [1]),
+                database: "", targetUser: "", masks: masks, cancelKey: (1, [1]),
                 durability: .command, limits: limits, targetTLS: .disable)
             terms.targetPlace = place
             dialect.signedIn(terms)
@@ -71,6 +80,7 @@ struct HTTPBench {
             client([])
         case .reply(let bytes): toClient.writeImmutableBuffer(bytes)
         case .handOver(let bytes): handedOver = bytes
+        case .fault(let refusal): end(refusal)
         case .command, .inputChunk, .carry:
             waiting.append(event)
             forward()
@@ -87,6 +97,7 @@ struct HTTPBench {
                 waiting.removeFirst()
                 let assessment = dialect.assess(command, analysis: nil)
                 assessments.append(assessment)
+                standalone = dialect.standalone(command)
                 var refusal = assessment.refusal
                 if assessment.objects.joined().contains(blockedWord) {
                     refusal = Refusal(message: "not here")
@@ -106,6 +117,7 @@ struct HTTPBench {
                 }
             case .inputChunk(let bytes, let id):
                 waiting.removeFirst()
+                input.writeImmutableBuffer(bytes)
                 if let bytes = dialect.submit(.inputChunk(bytes, of: id)) { toTarget.writeImmutableBuffer(bytes) }
             default: waiting.removeFirst()
             }
@@ -135,9 +147,13 @@ struct HTTPBench {
     private mutating func take(_ events: [TargetEvent]) {
         for event in events where !hasEnded {
             switch event {
-            case .chunk(let bytes, _, _), .pass(let bytes): toClient.writeImmutableBuffer(bytes)
+            case .pass(let bytes): toClient.writeImmutableBuffer(bytes)
+            case .chunk(let bytes, _, _):
+                toClient.writeImmutableBuffer(bytes)
+                answer.writeImmutableBuffer(bytes)
             case .closing(let bytes, _, let outcome), .outcome(let bytes, _, let outcome):
                 toClient.writeImmutableBuffer(bytes)
+                answer.writeImmutableBuffer(bytes)
                 outcomes.append(outcome)
                 isOpen = false
             case .dropTarget:
@@ -151,11 +167,13 @@ struct HTTPBench {
         forward()
     }
 
+    @discardableResult
     mutating func takeClient() -> String {
         defer { toClient.clear() }
         return String(buffer: toClient)
     }
 
+    @discardableResult
     mutating func takeTarget() -> String {
         defer { toTarget.clear() }
         return String(buffer: toTarget)

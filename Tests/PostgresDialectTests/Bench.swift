@@ -128,6 +128,7 @@ struct Bench {
             if let bytes = dialect.submit(.inputChunk(bytes, of: id)) { toTarget.writeImmutableBuffer(bytes) }
         case .end: log.append("end")
         case .handOver: Issue.record("a hand-over")
+        case .fault: Issue.record("a fault in its place")
         case .reply, .startTLS, .signIn, .cancel: Issue.record("a sign-in event in an open session")
         }
     }

@@ -8,14 +8,22 @@ package struct ArchiveTrail: Trail {
     /// The protocol's name and recorded answer bytes to rows; nil when it knows no such protocol.
     package typealias Decoder = @Sendable (_ kind: String, _ columns: [UInt8], _ answer: [UInt8]) -> AnswerView?
 
+    /// The protocol's name and what was said to messages; nil when that is none of messages.
+    package typealias MessageReader =
+        @Sendable (_ kind: String, _ pieces: [ConversationPiece]) -> [ExchangeView.Message]?
+
     private static let queue = DispatchQueue(label: "sallyport.console.archive", attributes: .concurrent)
 
     package let archive: AuditArchive
     private let decoder: Decoder
+    private let messageReader: MessageReader
 
-    package init(_ archive: AuditArchive, decoder: @escaping Decoder) {
+    package init(
+        _ archive: AuditArchive, decoder: @escaping Decoder, messages: @escaping MessageReader = { _, _ in nil }
+    ) {
         self.archive = archive
         self.decoder = decoder
+        messageReader = messages
     }
 
     package func sessions(_ filter: SessionFilter, before cursor: RecordID?, limit: Int) async throws -> [SessionView] {
@@ -61,6 +69,19 @@ package struct ArchiveTrail: Trail {
         try await blocking {
             try archive.chunks(of: session, exchange: exchange, direction == .answer ? .answer : .input, limit: limit)
         }
+    }
+
+    package func conversation(
+        of session: RecordID, exchange: UInt64, limit: Int
+    ) async throws -> (pieces: [ConversationPiece], isWhole: Bool) {
+        try await blocking {
+            let (pieces, isWhole) = try archive.conversation(of: session, exchange: exchange, limit: limit)
+            return (pieces.map { ConversationPiece($0.direction == .answer ? .answer : .input, $0.bytes) }, isWhole)
+        }
+    }
+
+    package func messages(kind: String, pieces: [ConversationPiece]) -> [ExchangeView.Message]? {
+        messageReader(kind, pieces)
     }
 
     package func decode(kind: String, columns: [UInt8], answer: [UInt8]) -> AnswerView? {

@@ -29,6 +29,8 @@ package enum Timeline {
     package static let answerLimit = 4 << 20
     static let pageLimit = 16 << 20
     private static let batch = 500
+    /// An answer that goes over to another protocol.
+    private static let switched = Array("HTTP/1.1 101 ".utf8)
 
     /// At most `limit` exchanges, in order, and where the next page begins.
     package static func read(
@@ -70,6 +72,13 @@ package enum Timeline {
         if !answer.isEmpty {
             exchange.answer = trail.decode(kind: kind, columns: columns, answer: answer)
             if !isWhole { exchange.answer?.isTruncated = true }
+        }
+        if kind == "http", answer.starts(with: switched) {
+            let (pieces, isWhole) = try await trail.conversation(
+                of: session, exchange: exchange.exchange, limit: limit)
+            exchange.messages = trail.messages(kind: kind, pieces: pieces)
+            if !isWhole { exchange.answer?.isTruncated = true }
+            guard exchange.messages == nil else { return }
         }
         let (input, _) = try await trail.chunks(of: session, exchange: exchange.exchange, .input, limit: 64 << 10)
         if !input.isEmpty { exchange.input = ContentText.show(input) }

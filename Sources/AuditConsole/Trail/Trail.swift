@@ -42,6 +42,25 @@ package enum TrailDirection: Sendable {
     case input
 }
 
+/// What one side said, up to where the other did.
+package struct ConversationPiece: Sendable {
+    package var direction: TrailDirection
+    package var bytes: [UInt8]
+
+    package init(_ direction: TrailDirection, _ bytes: [UInt8]) {
+        self.direction = direction
+        self.bytes = bytes
+    }
+}
+
+extension Trail {
+    package func conversation(
+        of session: RecordID, exchange: UInt64, limit: Int
+    ) async throws -> (pieces: [ConversationPiece], isWhole: Bool) { ([], true) }
+
+    package func messages(kind: String, pieces: [ConversationPiece]) -> [ExchangeView.Message]? { nil }
+}
+
 /// The record as the console reads it: newest sessions first, a session's entries in their order.
 package protocol Trail: Sendable {
     /// At most `limit` sessions made before `cursor`.
@@ -55,6 +74,12 @@ package protocol Trail: Sendable {
     func chunks(
         of session: RecordID, exchange: UInt64, _ direction: TrailDirection, limit: Int
     ) async throws -> (bytes: [UInt8], isWhole: Bool)
+    /// What both sides of one exchange said, in the order of the record, at most `limit` bytes, and whether that is all.
+    func conversation(
+        of session: RecordID, exchange: UInt64, limit: Int
+    ) async throws -> (pieces: [ConversationPiece], isWhole: Bool)
+    /// The messages of a connection that went over to a protocol of messages; nil when this one did not.
+    func messages(kind: String, pieces: [ConversationPiece]) -> [ExchangeView.Message]?
     /// Recorded answer bytes in the protocol's own framing as rows; nil when there is nothing to show.
     /// `columns` names the columns of an answer that does not do so itself.
     func decode(kind: String, columns: [UInt8], answer: [UInt8]) -> AnswerView?

@@ -25,6 +25,29 @@ package struct ExchangeView: Codable, Sendable, Hashable {
         package var reason: String?
     }
 
+    /// A message of a WebSocket connection.
+    package struct Message: Codable, Sendable, Hashable {
+        /// `client` or `target`: who sent it.
+        package var from: String
+        /// `text`, `binary`, `ping`, `pong` or `close`.
+        package var kind: String
+        package var bytes: Int
+        /// Its content where that is text, as UTF-8.
+        package var text: String?
+        /// Other content, as base64url.
+        package var data: String?
+        /// A close frame's.
+        package var code: Int?
+        /// Less is shown than there was.
+        package var isTruncated: Bool?
+
+        package init(from: String, kind: String, bytes: Int) {
+            self.from = from
+            self.kind = kind
+            self.bytes = bytes
+        }
+    }
+
     package var exchange: UInt64
     package var time: String
     package var text: String?
@@ -63,6 +86,8 @@ package struct ExchangeView: Codable, Sendable, Hashable {
     package var unmaskedBy: [String]?
     /// Bytes of COPY data and the like that the client sent; shown as text when they are.
     package var input: String?
+    /// What both sides of a WebSocket connection said, in its order.
+    package var messages: [Message]?
     package var steps: [Step]
 
     package init(exchange: UInt64, time: String) {

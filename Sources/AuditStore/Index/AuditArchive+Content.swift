@@ -26,7 +26,25 @@ extension AuditArchive {
         of session: RecordID, exchange: UInt64, _ direction: ChunkDirection, _ body: ([UInt8]) throws -> Bool
     ) throws {
         var cursor = ChunkCursor(archive: self, session: session, exchange: exchange, direction: direction)
-        try retrying { try cursor.run(body) }
+        try retrying { try cursor.run { try body($1) } }
+    }
+
+    /// What both sides of one exchange said, as the record has it, at most `limit` bytes, and whether that is all.
+    package func conversation(
+        of session: RecordID, exchange: UInt64, limit: Int
+    ) throws -> (pieces: [(direction: ChunkDirection, bytes: [UInt8])], isWhole: Bool) {
+        var cursor = ChunkCursor(archive: self, session: session, exchange: exchange, direction: nil)
+        var (pieces, left) = ([(direction: ChunkDirection, bytes: [UInt8])](), limit)
+        var isWhole = true
+        try retrying {
+            try cursor.run { direction, bytes in
+                isWhole = bytes.count <= left
+                pieces.append((direction, Array(bytes.prefix(left))))
+                left -= min(left, bytes.count)
+                return isWhole
+            }
+        }
+        return (pieces, isWhole)
     }
 
     /// The recorded bytes of one exchange, at most `limit`, and whether that is all.

@@ -557,7 +557,7 @@ final class SessionShell: LedgerWaiter {
                 message: "The token of this session has expired; only open work may end, until \(until).",
                 hint: "Connect again with a new token.")
             input { $0.refuseNewCommands(refusal) }
-            if machine.isIdle { return input { $0.abort(.expired, refusal) } }
+            if machine.isIdle || machine.dialect.isOpenEnded { return input { $0.abort(.expired, refusal) } }
         case .ended(let reason):
             let words =
                 switch reason {

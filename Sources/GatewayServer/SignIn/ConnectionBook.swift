@@ -188,6 +188,7 @@ extension TargetConfiguration {
         place.authority = port == (isTLS ? 443 : 80) ? name : "\(name):\(port)"
         place.path = path
         place.isTLS = isTLS
+        place.speaksHTTP2 = speaksHTTP2
         place.credential = credential.kernel
         return place
     }

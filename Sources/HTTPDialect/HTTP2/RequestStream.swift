@@ -84,6 +84,7 @@ package struct AnswerStream {
             case .interim(let head), .head(let head):
                 let status = StreamField(":status", String(head.status))
                 parts.append(.fields([status] + StreamField.all(of: head.block), isEnd: false))
+            case .switched: throw MalformedHTTP("a stream cannot become another protocol")
             case .data(let data): parts.append(.data(data, isEnd: false))
             case .end(let trailers, _):
                 hasEnded = true

@@ -22,6 +22,8 @@ package enum FieldKind: Sendable {
     case via
     case cookie
     case setCookie
+    /// Sec-WebSocket-*: of a handshake, which is written anew.
+    case webSocket
     case location
     case contentType
     case contentEncoding
@@ -67,6 +69,7 @@ package enum FieldKind: Sendable {
                     "strict-transport-security": .originWide,
                 ])
             if self == .other, Self.begins(name, "sallyport-") { self = .forwarding }
+            if self == .other, Self.begins(name, "sec-websocket-") { self = .webSocket }
         case UInt8(ascii: "t"):
             self = Self.find(
                 name,

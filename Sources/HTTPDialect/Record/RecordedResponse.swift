@@ -4,7 +4,7 @@ import NIOCore
 package enum RecordedResponse {
     /// Status line, fields and body as text, and whether something was left out: what is no text is told by its size.
     package static func text(_ recorded: [UInt8], limit: Int) -> (text: String, isWhole: Bool) {
-        guard let end = headEnd(recorded), let head = try? ResponseHead(Array(recorded[..<end])) else {
+        guard let (head, end) = finalHead(recorded) else {
             return (String(decoding: recorded.prefix(limit), as: UTF8.self), recorded.count <= limit)
         }
         var text = "\(head.status) \(String(decoding: head.reason, as: UTF8.self))"
@@ -12,6 +12,8 @@ package enum RecordedResponse {
             let value = field.kind == .setCookie ? "[hidden]" : head.block.value(field).text
             text += "\n\(head.block.name(field).text): \(value)"
         }
+        // What follows a switch is another protocol's.
+        if head.status == 101 { return (text, true) }
         let rest = Array(recorded[end...])
         let body = head.framing == .chunked ? joined(rest) : rest
         guard !body.isEmpty else { return (text, true) }
@@ -21,15 +23,31 @@ package enum RecordedResponse {
         return (text + "\n\n" + shown, body.count <= limit)
     }
 
-    private static func headEnd(_ bytes: [UInt8]) -> Int? {
-        var scanner = HeadScanner()
-        return (try? scanner.end(of: ByteBuffer(bytes: bytes), limit: ResponseHead.longest, what: "the header")) ?? nil
+    /// The head that no other follows, and where it ends.
+    static func finalHead(_ bytes: [UInt8]) -> (head: ResponseHead, end: Int)? {
+        var start = 0
+        while true {
+            var scanner = HeadScanner()
+            let rest = ByteBuffer(bytes: bytes[start...])
+            guard let length = try? scanner.end(of: rest, limit: ResponseHead.longest, what: "the header"),
+                let head = try? ResponseHead(Array(bytes[start..<start + length]))
+            else { return nil }
+            start += length
+            if head.status >= 200 || head.status == 101 { return (head, start) }
+        }
     }
 
     private static func joined(_ bytes: [UInt8]) -> [UInt8] {
         var (reader, input, body) = (ChunkReader(), ByteBuffer(bytes: bytes), [UInt8]())
         while let piece = (try? reader.next(&input)) ?? nil { body += Array(piece.readableBytesView) }
         return body
+    }
+
+    /// Text, whose last character may be cut where there was more of it; nil for what is none.
+    package static func shown(_ content: [UInt8], isCut: Bool) -> String? {
+        if let text = String(validating: content, as: UTF8.self) { return text }
+        guard isCut else { return nil }
+        return (1...3).lazy.compactMap { String(validating: content.dropLast($0), as: UTF8.self) }.first
     }
 
     /// A text whose last character the limit has cut.

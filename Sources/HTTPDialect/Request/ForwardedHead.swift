@@ -31,6 +31,7 @@ struct ForwardedHead {
         fieldsStart = bytes.readableBytes
         writeFields(head, place)
         writeOrigin(request, terms, isTLS: isTLS)
+        head.webSocket?.write(into: &bytes)
         switch framing {
         case .length(let length):
             bytes.writeStaticString("Content-Length: ")
@@ -54,7 +55,7 @@ struct ForwardedHead {
         for field in head.block.fields {
             switch field.kind {
             case .connection, .hopByHop, .te, .upgrade, .transferEncoding, .contentLength, .host, .expect,
-                .authorization, .apiKey, .gatewayToken, .forwarding, .via:
+                .authorization, .apiKey, .gatewayToken, .forwarding, .via, .webSocket:
                 continue
             default: break
             }

@@ -27,5 +27,5 @@ struct OpenRequest {
     /// All of it has gone to the target.
     var isSent: Bool { isWhole && partsFramed == partsSubmitted }
     /// The client's connection may serve another request after it.
-    var keepsClient: Bool { parsed.head.keepsAlive && isWhole }
+    var keepsClient: Bool { parsed.head.keepsAlive && isWhole && parsed.head.webSocket == nil }
 }

@@ -6,7 +6,7 @@ package struct RequestHead: Sendable {
     private static let longestMethod = 32
 
     package let method: String
-    let target: ArraySlice<UInt8>
+    package let target: ArraySlice<UInt8>
     /// The minor version: 0 or 1.
     let version: Int
     package let block: FieldBlock
@@ -17,6 +17,8 @@ package struct RequestHead: Sendable {
     let pathAndQuery: ArraySlice<UInt8>
     let keepsAlive: Bool
     let expectsContinue: Bool
+    /// Set when it asks to speak WebSocket from here on.
+    let webSocket: WebSocketHandshake?
 
     /// - Parameter bytes: the whole head with its empty line.
     package init(_ bytes: [UInt8]) throws(MalformedHTTP) {
@@ -47,6 +49,7 @@ package struct RequestHead: Sendable {
         let closes = options.contains { $0.isWord("close") }
         keepsAlive = !closes && (version == 1 || options.contains { $0.isWord("keep-alive") })
         expectsContinue = try Self.expectsContinue(block) && version == 1
+        webSocket = try WebSocketHandshake(block, method: method, version: version, framing: framing, options: options)
         try Self.checkTokens(block)
     }
 

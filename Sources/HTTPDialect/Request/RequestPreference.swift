@@ -24,6 +24,7 @@ struct RequestPreference {
     private static let passing: Set<String> = [
         "x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "x-forwarded-prefix", "via", "prefer", "date",
         "traceparent", "tracestate", "baggage", "x-request-id", "x-correlation-id", "x-b3-traceid", "x-b3-spanid",
+        "sec-websocket-key",
     ]
 
     /// Fields that differ from one sending of a request to the next and change nothing in what it asks for.

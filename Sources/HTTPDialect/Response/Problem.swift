@@ -19,6 +19,10 @@ enum Problem {
         if status.code == 503 { buffer.writeStaticString("Retry-After: 5\r\n") }
         if isAccepted { buffer.writeStaticString("Preference-Applied: respond-async\r\n") }
         if refusal.approval != nil { buffer.writeStaticString("Retry-After: 10\r\n") }
+        if status.code == 426 {
+            // RFC 6455 section 4.4, RFC 9110 section 15.5.22.
+            buffer.writeStaticString("Sec-WebSocket-Version: 13\r\nUpgrade: websocket\r\nConnection: upgrade\r\n")
+        }
         if closes {
             buffer.writeStaticString("Connection: close\r\n")
         } else if version == 0 {
@@ -80,7 +84,7 @@ struct HTTPStatus {
             return
         }
         if let own = Int(refusal.code), refusal.code.utf8.count == 3 {
-            (code, type) = (own, own < 500 ? "bad-request" : "target")
+            (code, type) = (own, own == 501 ? "not-available" : own < 500 ? "bad-request" : "target")
             return
         }
         (code, type) =
@@ -113,6 +117,7 @@ struct HTTPStatus {
         case 413: "Content Too Large"
         case 414: "URI Too Long"
         case 417: "Expectation Failed"
+        case 426: "Upgrade Required"
         case 431: "Request Header Fields Too Large"
         case 501: "Not Implemented"
         case 502: "Bad Gateway"

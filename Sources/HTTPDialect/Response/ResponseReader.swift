@@ -6,6 +6,8 @@ struct ResponseReader {
         /// A head that more heads follow (1xx).
         case interim(ResponseHead)
         case head(ResponseHead)
+        /// The answer to an upgrade, to be checked: from here on all is `data`, of the other protocol.
+        case switched(ResponseHead)
         case data(ByteBuffer)
         /// The body's end. `isClean`: the connection may be used again.
         case end(trailers: FieldBlock?, isClean: Bool)
@@ -18,6 +20,7 @@ struct ResponseReader {
         case length(Int)
         case chunks(ChunkReader)
         case untilClose
+        case tunnel
         /// The body has ended and its event is due.
         case ended(FieldBlock?)
     }
@@ -25,6 +28,7 @@ struct ResponseReader {
     private var input = ByteBuffer()
     private var state = State.idle
     private var isHead = false
+    private var mayUpgrade = false
     private var keepsAlive = false
     /// Interim heads of one answer.
     private var interims = 0
@@ -34,7 +38,10 @@ struct ResponseReader {
     /// Bytes came that nothing was asked for.
     var hasStray: Bool { if case .idle = state { input.readableBytes > 0 } else { false } }
 
-    mutating func begin(_ request: OpenRequest) { begin(isHead: request.isHead) }
+    mutating func begin(_ request: OpenRequest) {
+        begin(isHead: request.isHead)
+        mayUpgrade = request.parsed.head.webSocket != nil
+    }
 
     mutating func begin(isHead: Bool) {
         state = .head(HeadScanner())
@@ -71,7 +78,7 @@ struct ResponseReader {
             state = reader.isDone ? .ended(reader.trailers) : .chunks(reader)
             if let data { return .data(data) }
             return reader.isDone ? try next() : nil
-        case .untilClose:
+        case .untilClose, .tunnel:
             guard input.readableBytes > 0, let data = input.readSlice(length: input.readableBytes) else { return nil }
             return .data(data)
         case .ended(let trailers):
@@ -83,7 +90,7 @@ struct ResponseReader {
 
     private mutating func take(_ head: ResponseHead) throws(MalformedHTTP) -> Event {
         guard head.status >= 200 else {
-            guard head.status != 101 else { throw MalformedHTTP("it switched protocols without being asked") }
+            if head.status == 101 { return try takeSwitch(head) }
             interims += 1
             guard interims <= 16 else { throw MalformedHTTP("it sends interim responses without end") }
             state = .head(HeadScanner())
@@ -104,6 +111,13 @@ struct ResponseReader {
             }
         }
         return .head(head)
+    }
+
+    private mutating func takeSwitch(_ head: ResponseHead) throws(MalformedHTTP) -> Event {
+        guard mayUpgrade else { throw MalformedHTTP("it switched protocols without being asked") }
+        state = .tunnel
+        keepsAlive = false
+        return .switched(head)
     }
 
     /// The target's connection has ended: whether that was the answer's end, too.

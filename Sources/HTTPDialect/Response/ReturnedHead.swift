@@ -43,6 +43,7 @@ enum ReturnedHead {
         case .chunked: buffer.writeStaticString("Transfer-Encoding: chunked\r\n")
         case .none, .untilClose: break
         }
+        if head.status == 101 { buffer.writeStaticString("Connection: Upgrade\r\nUpgrade: websocket\r\n") }
         if head.status >= 200 {
             if closes {
                 buffer.writeStaticString("Connection: close\r\n")

@@ -67,6 +67,7 @@ struct TimelineText {
             Output.line("    " + Output.styled(Output.safe(words), .red))
         }
         if let answer = exchange.answer { print(answer) }
+        if let messages = exchange.messages { print(messages) }
         if let outcome = exchange.outcome { print(outcome, exchange) }
     }
 
@@ -110,6 +111,21 @@ struct TimelineText {
         }
         if answer.isTruncated {
             Output.line("    " + Output.styled("(the recorded answer is longer than what is shown)", .faint))
+        }
+    }
+
+    private func print(_ messages: [ExchangeView.Message]) {
+        for message in messages.prefix(rows) {
+            var line = message.from == "client" ? "    -> " : "    <- "
+            line += Output.styled(message.kind, .faint)
+            if let code = message.code { line += " \(code)" }
+            if message.text == nil, message.bytes > 0 { line += " (\(message.bytes) bytes)" }
+            if let text = message.text { line += " " + short(text) }
+            if message.isTruncated == true { line += Output.styled(" (\(message.bytes) bytes, not all shown)", .faint) }
+            Output.line(line)
+        }
+        if messages.count > rows {
+            Output.line("    " + Output.styled("... and \(messages.count - rows) more messages (--rows)", .faint))
         }
     }
 

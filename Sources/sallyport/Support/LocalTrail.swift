@@ -5,20 +5,23 @@ import GatewayConfiguration
 import GatewayCore
 import GatewayServer
 import HTTPDialect
+import Identity
 import PostgresDialect
 
 /// The record in a data folder on this machine.
 enum LocalTrail {
     /// The running gateway's own; nil when its store keeps no index.
     static func of(_ gateway: Gateway) -> ArchiveTrail? {
-        gateway.store.archive.map { ArchiveTrail($0, decoder: decode) }
+        gateway.store.archive.map { ArchiveTrail($0, decoder: decode, messages: messages) }
     }
 
     /// Read beside the gateway or without one. Errors: `CommandFailure`.
     static func open(_ configuration: Configuration) throws(CommandFailure) -> ArchiveTrail {
         do throws(GatewayError) {
             let key = try configuration.vaultKey.load().derive(.sessionKeyWrapping)
-            return ArchiveTrail(try AuditArchive.open(directory: configuration.data, vaultKey: key), decoder: decode)
+            return ArchiveTrail(
+                try AuditArchive.open(directory: configuration.data, vaultKey: key), decoder: decode,
+                messages: messages)
         } catch {
             throw CommandFailure(error)
         }
@@ -26,11 +29,13 @@ enum LocalTrail {
 
     /// The same record, with every row and value of an answer, however many there are.
     static func whole(_ trail: ArchiveTrail) -> ArchiveTrail {
-        ArchiveTrail(trail.archive) { kind, columns, answer in
-            kind == "postgres"
-                ? view(RecordedAnswer.decode(answer, columns: columns, rows: .max, valueBytes: .max))
-                : view(kind, answer, limit: .max)
-        }
+        ArchiveTrail(
+            trail.archive,
+            decoder: { kind, columns, answer in
+                kind == "postgres"
+                    ? view(RecordedAnswer.decode(answer, columns: columns, rows: .max, valueBytes: .max))
+                    : view(kind, answer, limit: .max)
+            }, messages: { view($0, $1, limit: .max) })
     }
 
     private static func decode(kind: String, columns: [UInt8], answer: [UInt8]) -> AnswerView? {
@@ -44,11 +49,36 @@ enum LocalTrail {
         return AnswerView(text: text, isTruncated: !isWhole)
     }
 
+    private static func messages(_ kind: String, _ pieces: [ConversationPiece]) -> [ExchangeView.Message]? {
+        view(kind, pieces, limit: 64 << 10)
+    }
+
+    private static func view(_ kind: String, _ pieces: [ConversationPiece], limit: Int) -> [ExchangeView.Message]? {
+        guard kind == "http" else { return nil }
+        let pieces = pieces.map { RecordedWebSocket.Piece(isFromClient: $0.direction == .input, bytes: $0.bytes) }
+        return RecordedWebSocket.messages(pieces, limit: limit)?.map { ExchangeView.Message($0) }
+    }
+
     private static func view(_ recorded: RecordedAnswer) -> AnswerView {
         AnswerView(
             results: recorded.results.map { .init(columns: $0.columns.map(\.name), rows: $0.rows, tag: $0.tag) },
             notices: recorded.notices,
             error: recorded.error, copy: recorded.copyData.isEmpty ? nil : recorded.copyData,
             isTruncated: recorded.isTruncated)
+    }
+}
+
+extension ExchangeView.Message {
+    fileprivate init(_ message: RecordedMessage) {
+        self.init(
+            from: message.isFromClient ? "client" : "target", kind: message.kind.rawValue, bytes: message.size)
+        code = message.closeCode
+        if message.isUnreadable || message.isUnfinished || message.content.count < message.size { isTruncated = true }
+        guard !message.content.isEmpty else { return }
+        if message.kind != .binary, let shown = RecordedResponse.shown(message.content, isCut: isTruncated == true) {
+            text = shown
+        } else {
+            data = Base64URL.encode(message.content)
+        }
     }
 }
