@@ -24,10 +24,35 @@ public func fuzzContent(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
     case 6: read = { decoded($0, [.br]) }
     default:
         _ = try? URLEncodedForm.read(content)
+        judge(content)
         return 0
     }
     if let one = read(whole), let other = read(cut) { precondition(one == other, "cut and whole differ") }
     return 0
+}
+
+/// What guards read of bodies: whatever the bytes, reading ends, and what nests or has names is closed and told.
+private func judge(_ content: [UInt8]) {
+    _ = MediaType(content)
+    for isLines in [false, true] {
+        var reader = JSONTokenReader(content, isLines: isLines)
+        var depth = 0
+        while let token = try? reader.token() {
+            switch token {
+            case .beginObject, .beginArray: depth += 1
+            case .endObject, .endArray: depth -= 1
+            case .key(let text), .string(let text):
+                precondition(String(validating: reader.text(text), as: UTF8.self) != nil, "a text is not UTF-8")
+            case .number(let range): precondition(!range.isEmpty, "a number is empty")
+            case .bool, .null: break
+            }
+            precondition((0...JSONTokenReader.deepest).contains(depth), "the depth is wrong")
+        }
+    }
+    if let document = try? GraphQLDocument(content) {
+        precondition(!document.operations.isEmpty, "a document has no operation")
+        precondition(document.operations.allSatisfy { !$0.fields.isEmpty }, "an operation asks for nothing")
+    }
 }
 
 private func eventStream(_ pieces: [ByteBuffer]) -> [String]? {

@@ -56,9 +56,21 @@ struct CompiledGuard: Sendable {
 
     /// - Parameter mask: the subject's classes.
     func matches(_ subject: CommandSubject, _ mask: ClassMask) -> Bool {
-        guard classes.overlaps(mask) else { return false }
-        for test in tests where !test.isMet(by: subject) { return false }
-        return true
+        if case .yes = answer(subject, mask) { true } else { false }
+    }
+
+    /// One condition that surely does not hold is enough for no.
+    func answer(_ subject: CommandSubject, _ mask: ClassMask) -> GuardAnswer {
+        guard classes.overlaps(mask) else { return .no }
+        var answer = GuardAnswer.yes
+        for test in tests {
+            switch test.answer(subject) {
+            case .no: return .no
+            case .yes: continue
+            case .unknown(let why): answer = .unknown(why)
+            }
+        }
+        return answer
     }
 
     /// Each condition in words, with what it found. `matches` alone decides.
@@ -68,8 +80,14 @@ struct CompiledGuard: Sendable {
 /// One key of a guard's `when`.
 protocol GuardTest: Sendable {
     func isMet(by subject: CommandSubject) -> Bool
+    /// The same, where it may be that nobody can say.
+    func answer(_ subject: CommandSubject) -> GuardAnswer
     /// What it found, in words.
     func reason(_ subject: CommandSubject) -> String
+}
+
+extension GuardTest {
+    func answer(_ subject: CommandSubject) -> GuardAnswer { isMet(by: subject) ? .yes : .no }
 }
 
 /// Makes the tests of a rule and tells what is wrong with it.
@@ -182,7 +200,37 @@ struct GuardTestReader {
         for parameter in when.query {
             tests.append(ValueTest(.query, parameter.name, parameter.words, isStrict: isStrict))
         }
-        return tests
+        return tests + bodies(isStrict)
+    }
+
+    private mutating func bodies(_ isStrict: Bool) -> [any GuardTest] {
+        var tests: [any GuardTest] = []
+        for match in rule.when.body {
+            if let test = BodyTest(match, isStrict: isStrict) {
+                tests.append(test)
+            } else {
+                problem(
+                    "when.body", "`\(match.path)` is no path into a body, so the guard could never apply",
+                    "write names and places such as $.user.role, items[*].price or **.email")
+            }
+            for (key, text) in [("over", match.over), ("under", match.under)] {
+                guard let text, DecimalNumber(text) == nil else { continue }
+                problem("when.body", "`\(text)` after `\(key)` is no number", "write digits, such as 1000 or 9.5")
+            }
+        }
+        let graphQL = rule.when.graphQL
+        guard !graphQL.isEmpty else { return tests }
+        for word in graphQL.operation.list where !["query", "mutation", "subscription"].contains(word) {
+            problem(
+                "when.graphql.operation", "GraphQL has no operation `\(word)`, so the guard could never apply",
+                "use query, mutation or subscription")
+        }
+        if rule.when.path.isEmpty {
+            problem(
+                "when.graphql", "no path says where GraphQL is served, and other requests are none",
+                "add path, such as path: /graphql")
+        }
+        return tests + [GraphQLTest(graphQL, isStrict: isStrict)]
     }
 
     // MARK: What it is done to

@@ -61,6 +61,10 @@ extension GuardRule {
         /// Patterns of the values of header fields; all must hold. Negated: no value is one of them.
         package var header: [NamedWords] = []
         package var query: [NamedWords] = []
+        /// Values in the body; all must hold.
+        package var body: [BodyMatch] = []
+        /// One operation of the GraphQL document that the request carries.
+        package var graphQL = GraphQLMatch()
 
         // Who does it, when and why.
 
@@ -113,6 +117,14 @@ extension GuardRule.Condition {
         add("path", path)
         for field in header { add("header." + field.name, field.words) }
         for parameter in query { add("query." + parameter.name, parameter.words) }
+        for field in body {
+            add("body." + field.path, field.words)
+            add("body." + field.path + ".over", field.over.map { [$0] } ?? [])
+            add("body." + field.path + ".under", field.under.map { [$0] } ?? [])
+        }
+        add("graphql.operation", graphQL.operation)
+        add("graphql.name", graphQL.name)
+        add("graphql.field", graphQL.field)
         add("principal", principal)
         add("issuer", issuer)
         add("group", group)

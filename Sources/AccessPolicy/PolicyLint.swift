@@ -112,6 +112,7 @@ package enum PolicyLint {
     private static func coversRequests(_ wide: GuardRule.Condition, _ narrow: GuardRule.Condition) -> Bool {
         (wide.method.isEmpty || wide.method == narrow.method) && (wide.path.isEmpty || wide.path == narrow.path)
             && wide.header.allSatisfy(narrow.header.contains) && wide.query.allSatisfy(narrow.query.contains)
+            && wide.body.allSatisfy(narrow.body.contains) && (wide.graphQL.isEmpty || wide.graphQL == narrow.graphQL)
     }
 
     /// `wide` and `narrow` are words of `statement:`.

@@ -114,8 +114,17 @@ package struct PolicySnapshot: Sendable {
                 .block, "read_only", "This connection is read-only, and \(change) could change something.", nil,
                 into: &verdict)
         }
-        for compiled in guards where compiled.matches(subject, mask) {
+        var unread: NotUnderstood?
+        for compiled in guards {
             let rule = compiled.rule
+            switch compiled.answer(subject, mask) {
+            case .no: continue
+            case .yes: break
+            case .unknown(let why):
+                // A rule that observes is no control, and one that allows lifts nothing.
+                if !rule.isObserved, rule.then != .allow { unread = unread ?? Self.unread(why, rule) }
+                guard rule.isObserved else { continue }
+            }
             guard !rule.isObserved else {
                 verdict.rules.append(rule.name)
                 verdict.observed.append(rule.name)
@@ -141,12 +150,14 @@ package struct PolicySnapshot: Sendable {
                 into: &verdict)
         }
         if let said { take(said, into: &verdict) }
-        if let reason = Self.missing(subject) {
+        if let reason = Self.missing(subject) ?? unread {
             let message = Self.words(for: reason)
             switch notUnderstood {
             case .allow: Self.take(.allow, "not_understood", message, nil, into: &verdict)
             case .hold(let terms): Self.take(.hold, "not_understood", message, terms, into: &verdict)
-            case .block: Self.take(.block, "not_understood", message, nil, into: &verdict)
+            case .block:
+                Self.take(.block, "not_understood", message, nil, into: &verdict)
+                if verdict.decidedBy == ["not_understood"] { verdict.code = reason.code }
             }
         }
         if let would = verdict.would, would <= verdict.kind { verdict.would = nil }
@@ -165,6 +176,12 @@ package struct PolicySnapshot: Sendable {
             into: &verdict)
     }
 
+    private static func unread(_ why: NotUnderstood, _ rule: GuardRule) -> NotUnderstood {
+        var why = why
+        why.message = "rule \(rule.name) asks for the body, and \(why.message)"
+        return why
+    }
+
     /// How `evaluate` comes to its verdict, step by step; never asked on the data path.
     package func explain(_ subject: CommandSubject) -> [PolicyStep] {
         var steps: [PolicyStep] = []
@@ -176,11 +193,17 @@ package struct PolicySnapshot: Sendable {
                     rule: "read_only", then: .block, isMet: change != nil,
                     reasons: [change.map { "\($0) could change something" } ?? "nothing in it could change anything"]))
         }
+        var unread: NotUnderstood?
         for compiled in guards {
+            let rule = compiled.rule
+            let answer = compiled.answer(subject, mask)
+            if case .unknown(let why) = answer, !rule.isObserved, rule.then != .allow {
+                unread = unread ?? Self.unread(why, rule)
+            }
+            let isMet = if case .yes = answer { true } else { false }
             steps.append(
                 PolicyStep(
-                    rule: compiled.rule.name, then: compiled.rule.then, isObserved: compiled.rule.isObserved,
-                    isMet: compiled.matches(subject, mask),
+                    rule: rule.name, then: rule.then, isObserved: rule.isObserved, isMet: isMet,
                     reasons: compiled.reasons(subject)))
         }
         let calls = subject.unknownCalls.joined(separator: ", ")
@@ -200,11 +223,11 @@ package struct PolicySnapshot: Sendable {
                     rule: ExternalPolicy.rule, then: .block, isMet: false,
                     reasons: ["needs the server: \(external.url) is asked about each command, and is not here"]))
         }
-        let reason = Self.missing(subject)
+        let reason = Self.missing(subject) ?? unread
         steps.append(
             PolicyStep(
                 rule: "not_understood", then: notUnderstood.kind, isMet: reason != nil,
-                reasons: [reason?.message ?? "the text was understood"]))
+                reasons: [reason?.message ?? "all that a rule asks about was understood"]))
         return steps
     }
 

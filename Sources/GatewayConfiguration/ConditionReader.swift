@@ -5,8 +5,8 @@ import Yams
 struct ConditionReader {
     static let keys: Set<String> = [
         "statement", "table", "schema", "column", "column_read", "column_written", "function", "joins", "without",
-        "matches", "estimated_rows_over", "method", "path", "header", "query", "principal", "issuer", "group", "agent",
-        "purpose", "time",
+        "matches", "estimated_rows_over", "method", "path", "header", "query", "body", "graphql", "principal", "issuer",
+        "group", "agent", "purpose", "time",
     ]
 
     /// Issuers that may be named.
@@ -29,6 +29,8 @@ struct ConditionReader {
         condition.path = words(when["path"])
         condition.header = named(when["header"])
         condition.query = named(when["query"])
+        condition.body = body(when["body"])
+        condition.graphQL = graphQL(when["graphql"])
         condition.principal = words(when["principal"])
         condition.issuer = issuers(when["issuer"])
         condition.group = words(when["group"])
@@ -39,20 +41,23 @@ struct ConditionReader {
     }
 
     /// A list, or `{not: [list]}`.
-    private func words(_ value: Value?) -> GuardRule.Words {
+    func words(_ value: Value?) -> GuardRule.Words {
         guard let (list, isNegated) = negatable(value) else { return [] }
         return GuardRule.Words(list.texts(), isNegated: isNegated)
     }
 
     /// `{name: [pattern, ...]}`: header fields, query parameters.
     private func named(_ value: Value?) -> [GuardRule.NamedWords] {
+        members(value).map { GuardRule.NamedWords(name: $0, words: words($1)) }
+    }
+
+    /// What stands under names that are up to the file, by them.
+    func members(_ value: Value?) -> [(name: String, value: Value)] {
         guard let value else { return [] }
         let names = value.node.mapping.map { Set($0.compactMap { $0.key.scalar?.string }) } ?? []
         guard let section = value.section(names) else { return [] }
         if names.isEmpty { value.problem("nothing is named here", fix: "write {name: [pattern]}") }
-        return names.sorted().compactMap { name in
-            section[name].map { GuardRule.NamedWords(name: name, words: words($0)) }
-        }
+        return names.sorted().compactMap { name in section[name].map { (name, $0) } }
     }
 
     private func negatable(_ value: Value?) -> (Value, isNegated: Bool)? {

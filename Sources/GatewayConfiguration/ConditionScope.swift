@@ -5,7 +5,7 @@ import Yams
 /// refused rather than overlooked.
 enum ConditionScope {
     private static let ofPeople: Set<String> = ["principal", "issuer", "group", "agent", "purpose", "time"]
-    private static let ofRequests: Set<String> = ["method", "path", "header", "query", "statement"]
+    private static let ofRequests: Set<String> = ["method", "path", "header", "query", "body", "graphql", "statement"]
     /// Words of `statement` that methods come to.
     private static let requestWords: Set<String> = ["read", "write", "select", "insert", "update", "delete"]
 
@@ -18,7 +18,7 @@ enum ConditionScope {
                 place, element.path + ".when." + unfit,
                 "`\(unfit)` as it is written here says nothing about connections of kind \(kind), so the guard could never apply",
                 fix: kind == "http"
-                    ? "use method, path, header, query or statement: [read, write, delete]"
+                    ? "use method, path, header, query, body, graphql or statement: [read, write, delete]"
                     : "use statement, table, column, function or matches")
         }
     }

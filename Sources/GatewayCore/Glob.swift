@@ -1,9 +1,11 @@
-/// A name with `*` for any run of characters; ASCII case does not count. Matching is linear in name times stars.
+/// A name with `*` for any run of characters; ASCII case does not count unless it is asked to. Matching is linear in name times stars.
 package struct Glob: Sendable, Hashable {
     private let pattern: [UInt8]
+    private let anyCase: Bool
 
-    package init(_ text: String) {
-        pattern = text.utf8.map(Self.folded)
+    package init(_ text: String, anyCase: Bool = true) {
+        self.anyCase = anyCase
+        pattern = anyCase ? text.utf8.map(Self.folded) : Array(text.utf8)
     }
 
     package var matchesAll: Bool { pattern.allSatisfy { $0 == star } }
@@ -21,7 +23,7 @@ package struct Glob: Sendable, Hashable {
             if index < pattern.count, pattern[index] == star {
                 retry = (index + 1, at)
                 index += 1
-            } else if index < pattern.count, pattern[index] == Self.folded(name[at]) {
+            } else if index < pattern.count, pattern[index] == (anyCase ? Self.folded(name[at]) : name[at]) {
                 index += 1
                 at += 1
             } else if let (pattern, name) = retry {

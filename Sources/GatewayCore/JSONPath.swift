@@ -15,9 +15,11 @@ package struct JSONPath: Sendable, Hashable {
 
     package let text: String
     package let steps: [Step]
+    /// ASCII case of names does not count.
+    package let anyCase: Bool
 
     /// Nil when `text` is no path, or names the whole value.
-    package init?(_ text: String) {
+    package init?(_ text: String, anyCase: Bool = true) {
         var rest = Substring(text)
         var steps: [Step] = []
         if rest.first == "$" { rest.removeFirst() }
@@ -31,7 +33,7 @@ package struct JSONPath: Sendable, Hashable {
                 rest = rest[rest.index(after: close)...]
             } else {
                 if rest.first == "." { rest.removeFirst() } else if !isFirst { return nil }
-                guard let step = Self.member(&rest) else { return nil }
+                guard let step = Self.member(&rest, anyCase) else { return nil }
                 steps.append(step)
             }
             isFirst = false
@@ -39,20 +41,21 @@ package struct JSONPath: Sendable, Hashable {
         guard !steps.isEmpty, steps.count <= Self.mostSteps, steps.last != .anyDepth else { return nil }
         self.text = text
         self.steps = steps
+        self.anyCase = anyCase
     }
 
-    private static func member(_ rest: inout Substring) -> Step? {
+    private static func member(_ rest: inout Substring, _ anyCase: Bool) -> Step? {
         if rest.first == "\"" {
             rest.removeFirst()
             guard let close = rest.firstIndex(of: "\"") else { return nil }
             let name = rest[..<close]
             rest = rest[rest.index(after: close)...]
-            return name.isEmpty ? nil : .member(Glob(String(name)))
+            return name.isEmpty ? nil : .member(Glob(String(name), anyCase: anyCase))
         }
         let name = rest.prefix { $0 != "." && $0 != "[" }
         rest = rest[name.endIndex...]
         guard !name.isEmpty, !name.contains("\""), !name.contains("]"), !name.contains("$") else { return nil }
-        return name == "**" ? .anyDepth : .member(Glob(String(name)))
+        return name == "**" ? .anyDepth : .member(Glob(String(name), anyCase: anyCase))
     }
 
     // MARK: - Matching: a set of places, one bit each

@@ -70,17 +70,20 @@ extension RelationName: CustomStringConvertible {
 }
 
 /// Why a text was not understood: shown to the client with the refusal, and recorded.
-package struct NotUnderstood: Sendable, Hashable {
+package struct NotUnderstood: Error, Sendable, Hashable {
     /// What was met, e.g. `syntax error at or near "FOO"` or `the text has 12,001 tokens, the limit is 5,000`.
     package var message: String
     /// Character position in the text, 1-based, when the parser told one.
     package var position: Int?
     /// The setting that changes it, e.g. `limits.tokens`, when one does.
     package var setting: String?
+    /// The SQLSTATE of a refusal because of it, where that is none of permission.
+    package var code: String?
 
-    package init(message: String, position: Int? = nil, setting: String? = nil) {
+    package init(message: String, position: Int? = nil, setting: String? = nil, code: String? = nil) {
         self.message = message
         self.position = position
         self.setting = setting
+        self.code = code
     }
 }

@@ -82,6 +82,8 @@ package struct Verdict: Sendable, Hashable {
     package var would: VerdictKind?
     /// The deciding rule's message, for the client; nil for allow.
     package var message: String?
+    /// The SQLSTATE of a block that is none of permission: something was longer than is judged.
+    package var code: String?
     /// Set for `hold` only.
     package var hold: HoldTerms?
     /// Version of the policy that judged (hash prefix), for the entry.

@@ -15,18 +15,10 @@ extension HTTPDialect {
                 subject: CommandSubject(classes: [.unknown]), refusal: Refusal(code: "XX000", message: "Unknown."))
         }
         let meaning = MethodMeaning(request.parsed.method)
-        var subject = CommandSubject(
-            classes: [meaning.statementClass], verbs: [request.parsed.method], text: request.parsed.requestPath.encoded,
-            principal: terms.context.principal, agent: terms.context.agent, connection: terms.context.connection)
-        subject.request = request.parsed
-        if request.parsed.head.webSocket != nil {
-            // What its messages do cannot be told beforehand: it is whatever a rule may be about.
-            subject.classes = [.select, .insert, .update, .delete]
-        }
-        if meaning.statementClass == .unknown {
-            subject.notUnderstood = NotUnderstood(
-                message: "what the method \(request.parsed.method) does is not known")
-        }
+        var subject = Self.subject(of: request.parsed, judgedBody(of: command, request))
+        subject.principal = terms.context.principal
+        subject.agent = terms.context.agent
+        subject.connection = terms.context.connection
         var assessment = Assessment(
             subject: subject, classes: request.parsed.head.webSocket == nil ? [meaning.word] : ["read", "write"],
             verb: request.parsed.method,
@@ -35,6 +27,40 @@ extension HTTPDialect {
         assessment.refusal = Self.refusal(of: request.parsed, terms)
         assessment.patience = request.preference.patience
         return assessment
+    }
+
+    /// What rules see of a request, but for who sends it.
+    static func subject(of request: ParsedRequest, _ body: JudgedBody?) -> CommandSubject {
+        let meaning = MethodMeaning(request.method)
+        var subject = CommandSubject(
+            classes: [meaning.statementClass], verbs: [request.method], text: request.requestPath.encoded)
+        subject.request = JudgedRequest(parsed: request, body: body)
+        if request.head.webSocket != nil {
+            // What its messages do cannot be told beforehand: it is whatever a rule may be about.
+            subject.classes = [.select, .insert, .update, .delete]
+        }
+        if meaning.statementClass == .unknown {
+            subject.notUnderstood = NotUnderstood(message: "what the method \(request.method) does is not known")
+        }
+        return subject
+    }
+
+    /// What the command holds of its body, without the gateway's own framing.
+    private func judgedBody(of command: Command, _ request: OpenRequest) -> JudgedBody? {
+        let place = command.bytes.readerIndex + request.bodyStart
+        guard request.framing != .none,
+            var bytes = command.bytes.getSlice(at: place, length: command.bytes.writerIndex - place)
+        else { return nil }
+        let block = request.parsed.head.block
+        guard request.isWhole, request.partsFramed == 0 else {
+            return JudgedBody(nil, block: block, limit: limits.command)
+        }
+        if request.framing == .chunked {
+            var (reader, body) = (ChunkReader(), ByteBuffer())
+            while let piece = try? reader.next(&bytes) { body.writeImmutableBuffer(piece) }
+            bytes = body
+        }
+        return bytes.readableBytes == 0 ? nil : JudgedBody(bytes, block: block, limit: limits.command)
     }
 
     private static func refusal(of request: ParsedRequest, _ terms: SessionTerms) -> Refusal? {

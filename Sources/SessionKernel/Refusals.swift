@@ -9,6 +9,7 @@ enum Refusals {
             hint: verdict.decidedBy.isEmpty
                 ? nil : "Refused by \(quoted(verdict.decidedBy)). Ask the owners of this connection if you need it.")
         refusal.rules = verdict.decidedBy
+        if let code = verdict.code { refusal.code = code }
         return refusal
     }
 

@@ -99,6 +99,46 @@ import Testing
             ])
     }
 
+    private func guarded(_ when: String) -> String {
+        "target: {url: \"http://127.0.0.1:1\"}\n    guard: [{name: g, when: {\(when)}, then: block}]"
+    }
+
+    @Test func guardsOnBodiesAreRead() throws {
+        let guards = try load(
+            guarded(
+                "path: /a, body: {\"**.role\": [admin, 7], \"$.a[0]\": {not: [b]}, n: {over: 1_000, under: 2e3}, "
+                    + "x: {is: absent}, y: {is: present}}, graphql: {operation: [mutation], name: {not: [A]}, field: [\"d*\"]}"
+            )
+        ).guards
+        #expect(
+            guards[0].when.parts.map { $0.key + "=" + $0.values.joined(separator: " ") } == [
+                "path=/a", "body.$.a[0].not=b", "body.**.role=admin 7", "body.n.over=1000", "body.n.under=2e3",
+                "body.x.not=*", "body.y=*", "graphql.operation=mutation", "graphql.name.not=A", "graphql.field=d*",
+            ])
+    }
+
+    @Test(arguments: [
+        ("body: [a]", "when.body", "mapping"), ("body: {}", "when.body", "nothing is named"),
+        ("body: {a: {}}", "when.body.a", "nothing is asked"), ("body: {a: []}", "when.body.a", "list is empty"),
+        ("body: {a: {over: many}}", "when.body.a.over", "number is expected"),
+        ("body: {a: {over: 0x10}}", "when.body.a.over", "number is expected"),
+        ("body: {a: {is: there}}", "when.body.a.is", "none of the possible values"),
+        ("body: {a: {is: absent, over: 1}}", "when.body.a.is", "stands alone"),
+        ("body: {a: {more: 1}}", "when.body.a.more", "not known"),
+        ("body: {\"a..b\": [c]}", "when.body", "no path into a body"),
+        ("body: {\"$\": [c]}", "when.body", "no path into a body"),
+        ("graphql: {operation: [mutation]}", "when.graphql", "no path says"),
+        ("path: /g, graphql: {}", "when.graphql", "nothing is asked of GraphQL"),
+        ("path: /g, graphql: {operation: [mutate]}", "when.graphql.operation", "no operation `mutate`"),
+        ("path: /g, graphql: {type: [mutation]}", "when.graphql.type", "not known"),
+    ])
+    func mistakesOfGuardsOnBodies(_ when: String, _ key: String, _ words: String) {
+        let found = problems(guarded(when))
+        #expect(
+            found.contains { $0.key == "connections[0].guard[0]." + key && $0.what.contains(words) && $0.line == 9 },
+            "\(found)")
+    }
+
     @Test(arguments: [
         ("target: {url: ftp://x}", "connections[0].target.url", "no address"),
         ("target: {url: \"http://u:p@x\"}", "connections[0].target.url", "no address"),

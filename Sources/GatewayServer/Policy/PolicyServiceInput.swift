@@ -71,6 +71,7 @@ struct PolicyServiceInput: Encodable {
     var principal: Person?
     var agent: Agent
     var command: Command
+    var request: PolicyServiceRequest?
     var guards: Own
 
     /// Bytes of the text that are sent.
@@ -91,10 +92,12 @@ struct PolicyServiceInput: Encodable {
         agent = Agent(
             name: context.agent.agent, isVerified: context.agent.verifiedAgent != nil, model: context.agent.model,
             run: context.agent.run, purpose: context.agent.purpose, onBehalfOf: context.agent.onBehalfOf)
-        let text = question.text.prefix(Self.mostText)
+        request = subject.request?.outline.map { PolicyServiceRequest($0) }
+        let whole = request == nil ? question.text[...] : Self.head(question.text)
+        let text = whole.prefix(Self.mostText)
         command = Command(
             phase: question.isPreparing ? "prepare" : "execute", text: String(decoding: text, as: UTF8.self),
-            isTextCut: text.count < question.text.count, verb: question.verb, verbs: subject.verbs,
+            isTextCut: text.count < whole.count, verb: question.verb, verbs: subject.verbs,
             classes: subject.classes.map(\.rawValue).sorted(), objects: question.objects,
             reads: Self.names(subject.reads), writes: Self.names(subject.writes), schemas: subject.schemas,
             searchPath: subject.searchPath.schemas, columnsRead: Self.once(subject.columnsRead),
@@ -104,6 +107,18 @@ struct PolicyServiceInput: Encodable {
             joins: subject.joinedRelations, rowsEstimate: subject.estimate?.rows,
             notUnderstood: subject.notUnderstood?.message)
         guards = Own(verdict: own.kind.rawValue, rules: own.rules)
+    }
+
+    /// Of a recorded request: bodies may hold what the record shows and nobody else shall see.
+    private static func head(_ text: [UInt8]) -> ArraySlice<UInt8> {
+        var index = 0
+        while index + 3 < text.count {
+            if text[index] == 0x0D, text[index + 1] == 0x0A, text[index + 2] == 0x0D, text[index + 3] == 0x0A {
+                return text[..<(index + 4)]
+            }
+            index += 1
+        }
+        return text[...]
     }
 
     private static func names(_ relations: [RelationName]) -> [String] { once(relations.map(\.description)) }

@@ -5,6 +5,8 @@ package struct PartHead: Sendable, Equatable {
     package var filename: String?
     /// As sent, without parameters, in lower case; nil when absent (then it is text/plain).
     package var contentType: String?
+    /// It names no charset, or UTF-8.
+    package var isUTF8 = true
 
     package init(name: String? = nil, filename: String? = nil, contentType: String? = nil) {
         self.name = name
@@ -30,7 +32,11 @@ package struct PartHead: Sendable, Equatable {
             switch name {
             case "content-disposition": try readDisposition(value)
             case "content-type":
-                contentType = Self.trimmed(value.prefix { $0 != ";" }).lowercased()
+                guard let type = MediaType(Self.trimmed(value[...]).utf8) else {
+                    throw Self.malformed("The Content-Type of a part can be read in more than one way.")
+                }
+                contentType = type.name
+                isUTF8 = type.isUTF8
             case "content-transfer-encoding":
                 // Deprecated (section 4.7); some readers decode it and others do not.
                 guard ["7bit", "8bit", "binary"].contains(Self.trimmed(value[...]).lowercased()) else {

@@ -1,8 +1,7 @@
-import AccessPolicy
 import SessionKernel
 
 /// A request taken apart: its head, its path and query in their one form, and who it is for.
-struct ParsedRequest: RequestFacts {
+struct ParsedRequest {
     let head: RequestHead
     /// Without the segment that names the connection.
     let requestPath: RequestPath

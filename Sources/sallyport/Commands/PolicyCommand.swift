@@ -1,6 +1,7 @@
 import AccessPolicy
 import ArgumentParser
 import AuditConsole
+import Foundation
 import GatewayConfiguration
 import GatewayCore
 import GatewayServer
@@ -22,8 +23,15 @@ struct PolicyCommand: AsyncParsableCommand {
         @Argument(help: "The gateway's configuration file.") var file: String
         @Option(
             name: .long,
-            help: "A command's whole text. Given more than once, each is judged by itself.")
+            help:
+                "A command's whole text; for kind http \"METHOD /path?query\". Given more than once, each is judged by itself."
+        )
         var command: [String] = []
+        @Option(name: .long, help: "For kind http: a header field, \"Name: value\"; may be given more than once.")
+        var header: [String] = []
+        @Option(name: .long, help: "For kind http: the request's body.") var body: String?
+        @Option(name: .customLong("body-file"), help: "For kind http: a file with the request's body.")
+        var bodyFile: String?
         @Option(name: .customLong("as"), help: "The subject who sends it.") var subject: String?
         @Option(name: .long, help: "A group of the subject; may be given more than once.") var group: [String] = []
         @Option(name: .long, help: "The issuer who says so (default: any).") var issuer: String?
@@ -53,9 +61,18 @@ struct PolicyCommand: AsyncParsableCommand {
             defer { bench.close() }
             let access = try access(bench.connection)
             let sender = try sender()
+            if !bench.isHTTP, !header.isEmpty || body != nil || bodyFile != nil {
+                throw CommandFailure.usage(
+                    "--header, --body and --body-file are for connections of kind http, and \(bench.connection.name) is none."
+                )
+            }
+            let content = try content()
             var isAsExpected = true
             for text in command {
-                let judged = await bench.judge(text, by: sender, access: access)
+                let judged =
+                    bench.isHTTP
+                    ? try bench.judge(.init(line: text, fields: header, body: content), by: sender, access: access)
+                    : await bench.judge(text, by: sender, access: access)
                 if json {
                     Output.line(String(decoding: ConsoleJSON.encode(judged), as: UTF8.self))
                 } else {
@@ -64,6 +81,17 @@ struct PolicyCommand: AsyncParsableCommand {
                 isAsExpected = isAsExpected && (expect == nil || judged.verdict == expect)
             }
             if !isAsExpected { throw CommandFailure("A verdict was not \(expect ?? "").") }
+        }
+
+        /// The body that was given.
+        private func content() throws(CommandFailure) -> [UInt8] {
+            guard let bodyFile else { return Array((body ?? "").utf8) }
+            guard body == nil else { throw .usage("Give one of --body and --body-file.") }
+            do {
+                return Array(try Data(contentsOf: URL(filePath: bodyFile)))
+            } catch {
+                throw .usage("\(bodyFile) cannot be read: \(error.localizedDescription)")
+            }
         }
 
         private func chosen(_ configuration: Configuration) throws(CommandFailure) -> ConnectionConfiguration {

@@ -10,7 +10,7 @@ import SessionKernel
 /// A connection's policy without a session: what `policy test` asks.
 struct PolicyBench {
     let connection: ConnectionConfiguration
-    private let policy: PolicySnapshot
+    let policy: PolicySnapshot
     private let analyzer: SQLAnalyzer
 
     init(_ connection: ConnectionConfiguration, limits: AnalysisLimits) throws(CommandFailure) {
@@ -51,7 +51,7 @@ struct PolicyBench {
         policy.evaluate(filled(subject, by: sender))
     }
 
-    private func filled(_ subject: CommandSubject, by sender: Sender) -> CommandSubject {
+    func filled(_ subject: CommandSubject, by sender: Sender) -> CommandSubject {
         var subject = subject
         subject.principal = sender.principal
         subject.agent = sender.agent
@@ -107,7 +107,7 @@ struct PolicyBench {
             verdict.message = refusal.message
             verdict.hold = nil
         }
-        return JudgedCommand(text, access, analysis, subject, verdict, steps)
+        return JudgedCommand(text, access, analysis.statements, subject, verdict, steps)
     }
 }
 
@@ -156,6 +156,13 @@ struct JudgedCommand: Encodable {
         }
     }
 
+    struct Request: Encodable {
+        var method: String
+        /// The path as the entry names it.
+        var object: String
+        var classes: [String]
+    }
+
     struct Step: Encodable {
         var rule: String
         var then: String
@@ -179,13 +186,15 @@ struct JudgedCommand: Encodable {
     var mayChange: String?
     var notUnderstood: String?
     var statements: [Statement]
+    /// Of a connection of kind http, in place of statements.
+    var request: Request?
     var subject: Whole
     var steps: [Step]
 }
 
 extension JudgedCommand {
     init(
-        _ text: String, _ access: Bool?, _ analysis: SQLAnalysis, _ subject: CommandSubject, _ verdict: Verdict,
+        _ text: String, _ access: Bool?, _ statements: [StatementFacts], _ subject: CommandSubject, _ verdict: Verdict,
         _ steps: [Step]
     ) {
         self.init(
@@ -193,7 +202,7 @@ extension JudgedCommand {
             decidedBy: verdict.decidedBy, observed: verdict.observed, would: verdict.would?.rawValue,
             message: verdict.message, approverGroups: verdict.hold?.groups,
             mayChange: PolicySnapshot.possibleChange(of: subject), notUnderstood: subject.notUnderstood?.message,
-            statements: analysis.statements.map { Statement($0) }, subject: Whole(subject), steps: steps)
+            statements: statements.map { Statement($0) }, subject: Whole(subject), steps: steps)
     }
 }
 

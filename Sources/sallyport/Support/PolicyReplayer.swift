@@ -70,8 +70,13 @@ struct PolicyReplayer {
             guard let text = exchange.text, let then = exchange.verdict.flatMap(VerdictKind.init(rawValue:)),
                 let time = Timestamp(rfc3339: exchange.time)
             else { continue }
-            let analysis = await bench.analysis(of: text)
-            let subject = CommandSubject(analysis: analysis, names: &names)
+            let subject: CommandSubject
+            if bench.isHTTP {
+                guard let request = bench.subject(ofRecorded: text) else { continue }
+                subject = request
+            } else {
+                subject = CommandSubject(analysis: await bench.analysis(of: text), names: &names)
+            }
             guard range.contains(time), !Self.notOfPolicy.contains(exchange.rules?.first ?? "") else { continue }
             isCounted = true
             report.judged += 1

@@ -14,6 +14,9 @@ enum PolicyText {
             list("settings", statement.settings)
             if statement.isWithoutWhere { Output.line("    no WHERE spares a row") }
         }
+        if let request = judged.request {
+            Output.line("  request: \(request.method) \(request.object), \(request.classes.joined(separator: " "))")
+        }
         if let reason = judged.notUnderstood { Output.line("  not understood: \(reason)") }
         for step in judged.steps {
             let mark = !step.isMet ? "not met" : step.isObserved == true ? "log, would \(step.then)" : step.then
