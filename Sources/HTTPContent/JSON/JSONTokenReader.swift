@@ -263,12 +263,16 @@ package struct JSONTokenReader: Sendable {
     // MARK: - Bytes
 
     private mutating func skipBlanks() {
-        while position < bytes.count, [0x20, 0x09, 0x0A, 0x0D].contains(bytes[position]) { position += 1 }
+        while position < bytes.count, Self.isBlank(bytes[position]) { position += 1 }
+    }
+
+    private static func isBlank(_ byte: UInt8) -> Bool {
+        byte == 0x20 || byte == 0x0A || byte == 0x0D || byte == 0x09
     }
 
     private func endsLine(before index: Int) -> Bool {
         var index = index
-        while index > 0, [0x20, 0x09, 0x0A, 0x0D].contains(bytes[index - 1]) {
+        while index > 0, Self.isBlank(bytes[index - 1]) {
             index -= 1
             if bytes[index] == 0x0A { return true }
         }
