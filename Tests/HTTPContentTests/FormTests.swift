@@ -105,6 +105,8 @@ import Testing
         "--b\r\nContent-Disposition: form-data; name=\"a\"; filename=\"x\"; filename*=utf-8''y\r\n\r\nx\r\n--b--",
         "--b\r\nContent-Disposition: form-data; name=\"a\\\"; filename=\\\"\"\r\n\r\nx\r\n--b--",
         "--b\r\nContent-Disposition: form-data; name=\"a\r\n\r\nx\r\n--b--",
+        "--b\r\nContent-Disposition: form-data; name=\"a\"; size=1\r\n\r\nx\r\n--b--",
+        "--b\r\nContent-Disposition: form-data; name=\"a\";\"b\":1name=\"c\"\r\n\r\nx\r\n--b--",
         "--b\r\nContent-Disposition: attachment; name=\"a\"\r\n\r\nx\r\n--b--",
         "--b\r\nContent-Disposition : form-data; name=\"a\"\r\n\r\nx\r\n--b--",
         "\(head)Content-Disposition: form-data; name=\"b\"\r\n\r\nx\r\n--b--",

@@ -17,6 +17,7 @@ import zlib
 
 import httpx
 import pytest
+import requests
 
 import harness
 import opa
@@ -463,6 +464,24 @@ def test_httpx(gateway, api, http2):
         refused = client.post("/r/a", json={"role": "admin"}).json()
         assert refused["rule"] == "no-admin" and refused["message"] == "Nobody becomes an admin here."
         assert client.post("/graphql", json=[{"query": "{ a }"}, {"query": "mutation { b }"}]).json()["rule"] == "mutations"
+
+
+def test_requests(gateway, api):
+    base = f"https://127.0.0.1:{gateway.http_port}/c"
+    with requests.Session() as client:
+        client.trust_env = False  # else another bundle of certificates may stand before this one
+        client.headers["Authorization"], client.verify = f"Bearer {gateway.token()}", str(gateway.certificate)
+        assert client.post(base + "/r/a", json={"role": "user"}).status_code == 200
+        assert client.post(base + "/r/a", json={"role": "admin"}).json()["rule"] == "no-admin"
+        assert client.post(base + "/r/a", data={"role": "admin"}).json()["rule"] == "no-admin"
+        assert client.post(base + "/r/a", data={"amount": "2000"}).json()["rule"] == "big"
+        assert client.post(base + "/r/a", files={"f": ("x.bin", b"x" * 1000)}, data={"role": "user"}).status_code == 200
+        assert client.post(base + "/r/a", files={"f": ("x.bin", b"x" * 1000)}, data={"role": "admin"}).json()["rule"] == "no-admin"
+        assert client.post(base + "/r/a", data=gzip.compress(BAD), headers={
+            "Content-Type": "application/json", "Content-Encoding": "gzip"}).json()["rule"] == "no-admin"
+        assert client.delete(base + "/d/x").json()["rule"] == "no-reason"
+        assert client.delete(base + "/d/x", json={"reason": "old"}).status_code == 200
+        assert client.get(base + "/graphql", params={"query": "mutation { x }"}).json()["rule"] == "mutations"
 
 
 # --- Open Policy Agent

@@ -62,7 +62,8 @@ package struct PartHead: Sendable, Equatable {
                 filename = value
             // RFC 7578 section 4.2 forbids it: one reader sees this name, another the plain one.
             case "filename*", "name*": throw Self.malformed("A part's name is given in the extended form.")
-            default: break
+            // Nobody sends another; careless readers take what ends in `name` for the name.
+            default: throw Self.malformed("A part's disposition has another parameter than name and filename.")
             }
         }
     }
