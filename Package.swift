@@ -152,7 +152,7 @@ var targets: [Target] = [
         of: "HTTPDialect",
         with: [
             "HTTPContent", "SessionKernel", "GatewayCore", "SQLAnalysis", "AccessPolicy", "DataMasking", "AuditLedger",
-            nioCore,
+            "CZlib", nioCore,
         ]),
     tests(of: "AuditStore", with: ["AuditLedger", "GatewayCore", "CXXHash", crypto, grdb]),
     tests(of: "HTTPLimits", with: [hummingbird, nioCore, nioEmbedded]),

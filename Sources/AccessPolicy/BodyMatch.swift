@@ -1,3 +1,5 @@
+import GatewayCore
+
 extension GuardRule {
     /// What a value in a request's body must be; all that is given must hold.
     package struct BodyMatch: Sendable, Hashable {

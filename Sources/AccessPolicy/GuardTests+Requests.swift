@@ -1,3 +1,5 @@
+import GatewayCore
+
 /// By the request's method. Methods are case-sensitive, but a rule means one however it is written.
 struct MethodTest: GuardTest {
     private let methods: Set<String>

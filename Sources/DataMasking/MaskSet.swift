@@ -10,9 +10,12 @@ package struct MaskSet: Sendable {
     private let blank: Scanner
     /// What a column gets that may be any of the masked ones.
     private let fallback: ColumnAction?
+    /// What becomes of bodies that masks cannot look into, by their type; of several the first.
+    package let binary: [BinaryRule]
 
-    package init(rules: [MaskRule] = [], key: MaskKey) {
+    package init(rules: [MaskRule] = [], binary: [BinaryRule] = [], key: MaskKey) {
         self.rules = rules
+        self.binary = binary
         self.key = key
         // One engine for all rules; a column's scanner is a choice of its detectors.
         let all = Scanner(rules.flatMap { rule in rule.detect.map { ($0, rule.method) } })
@@ -89,6 +92,19 @@ package struct MaskSet: Sendable {
         rules.contains { rule in
             rule.masksWhole && rule.columns.contains { $0.mayCover(schema: relation.schema, table: relation.name) }
         }
+    }
+
+    /// The masks of content without columns that goes this way, nil for none; of both ways when `side` is nil.
+    ///
+    /// - Parameter path: the request's, in segments.
+    package func content(_ side: ContentScope.Side?, path: [[UInt8]]) -> ContentMask? {
+        let chosen = rules.filter { rule in
+            let scope = rule.content
+            return (side.map(scope.sides.contains) ?? true)
+                && (scope.paths.isEmpty || scope.paths.contains { $0.matches(path, anyCase: true) })
+        }
+        guard !chosen.isEmpty else { return nil }
+        return ContentMask(rules: chosen, binary: binary, scanner: Self.everywhere(chosen, blank), key: key)
     }
 
     // What an expression may carry, for rules that mask what is not known.

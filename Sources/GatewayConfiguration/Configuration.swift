@@ -141,6 +141,8 @@ package struct ConnectionConfiguration: Sendable {
     package var breakGlass: AccessList?
     package var labels: [String: String] = [:]
     package var masks: [MaskRule] = []
+    /// What becomes of bodies that masks cannot look into; of `kind: http`.
+    package var binary: [BinaryRule] = []
     package var guards: [GuardRule] = []
     package var notUnderstood: NotUnderstoodPolicy?
     package var isReadOnly = false

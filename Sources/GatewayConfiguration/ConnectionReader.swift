@@ -31,14 +31,13 @@ struct ConnectionReader {
         }
         let common: Set<String> = [
             "name", "kind", "target", "credential", "access", "break_glass", "labels", "record", "guard", "read_only",
-            "not_understood", "opa", "limits",
+            "not_understood", "opa", "limits", "mask",
         ]
         let later: Set<String> = ["retention", "max_unwitnessed"]
         let isHTTP = kind == "http"
         guard
             let section = value.section(
-                isHTTP ? common.union(["host"]) : common.union(["databases", "mask", "on_refusal"]),
-                later: isHTTP ? later.union(["mask"]) : later)
+                isHTTP ? common.union(["host", "binary"]) : common.union(["databases", "on_refusal"]), later: later)
         else { return nil }
         _ = section.required("kind", "write kind: postgres or http")
         let name = section.required("name", "name the connection; clients use it as their user name").flatMap(readName)
@@ -64,7 +63,11 @@ struct ConnectionReader {
         let databases = section["databases"].map(readDatabases) ?? .own
         let host = section["host"].flatMap(HTTPConnectionReader.host)
         let labels = section["labels"].map(readLabels) ?? [:]
-        let masks = PolicyReader.masks(section["mask"], context.detectors)
+        let masks =
+            isHTTP
+            ? ContentMaskReader.masks(section["mask"], context.detectors)
+            : PolicyReader.masks(section["mask"], context.detectors)
+        let binary = ContentMaskReader.binary(section["binary"], hasMasks: !masks.isEmpty)
         let guards = PolicyReader.guards(section["guard"], issuers: context.issuers)
         section["guard"].map { ConditionScope.check(guards, in: $0, of: kind) }
         let isReadOnly = section["read_only"].map { $0.bool() ?? true } ?? false
@@ -91,6 +94,7 @@ struct ConnectionReader {
         connection.databases = databases
         connection.labels = labels
         connection.masks = masks
+        connection.binary = binary
         connection.guards = guards
         connection.isReadOnly = isReadOnly
         connection.notUnderstood = notUnderstood

@@ -6,7 +6,7 @@ package struct Fingerprints: Sendable, Hashable {
     /// Parts that a reload takes over.
     private static let reloaded: Set<String> = ["policy", "detectors", "connections"]
     private static let reloadedOfConnection: Set<String> = [
-        "guard", "mask", "not_understood", "read_only", "labels", "access", "opa",
+        "guard", "mask", "binary", "not_understood", "read_only", "labels", "access", "opa",
     ]
 
     private var parts: [String: Int] = [:]

@@ -77,11 +77,14 @@ enum PolicyReader {
             }
             return readMask(section, detectors)
         }
-        if let problem = MaskRule.problem(in: rules) {
-            value.problem(
-                "the detectors cannot be used together: \(problem)", fix: "name fewer of your own, or simpler ones")
-        }
+        check(rules, value)
         return rules
+    }
+
+    static func check(_ rules: [MaskRule], _ value: Value) {
+        guard let problem = MaskRule.problem(in: rules) else { return }
+        value.problem(
+            "the detectors cannot be used together: \(problem)", fix: "name fewer of your own, or simpler ones")
     }
 
     private static func readRule(_ section: Section, _ issuers: Set<String>) -> GuardRule? {
@@ -157,31 +160,14 @@ enum PolicyReader {
                 fix: "write column, table.column or schema.table.column, with * as a wildcard")
             return nil
         }
-        let json = (section["json"]?.list() ?? []).compactMap { element -> JSONPath? in
-            guard let text = element.text() else { return nil }
-            if let path = JSONPath(text) { return path }
-            element.problem(
-                "`\(text)` is no path in a JSON value, so the mask could never apply",
-                fix: "write $.customer.ssn, items[*].card or **.email")
-            return nil
-        }
+        let json = jsonPaths(section)
         if let value = section["json"], section["columns"] == nil || section["detect"] != nil {
             value.problem(
                 "json names parts of whole columns, so it goes with columns and without detect",
                 fix: "name the columns that hold the JSON")
             return nil
         }
-        let detect = (section["detect"]?.list() ?? []).flatMap { element -> [Detector] in
-            guard let text = element.text() else { return [] }
-            let named = detectors[text].map { [$0] } ?? Detector.named(text)
-            if named.isEmpty {
-                let groups = DetectorInfo.Group.allCases.map(\.rawValue)
-                element.problem(
-                    "there is no detector `\(text)`",
-                    fix: element.suggestion(text, detectors.keys.sorted() + Detector.allCases.map(\.rawValue) + groups))
-            }
-            return named
-        }
+        let detect = detected(section, detectors)
         let method = section.read("with", or: .redact) { $0.choice(MaskMethod.self) }
         let unknown = section.read("unknown", or: .mask) { $0.choice(MaskRule.Unknown.self) }
         if section["detect"] != nil, let value = section["unknown"] {
@@ -195,6 +181,31 @@ enum PolicyReader {
         return MaskRule(
             columns: columns, json: json, detect: detect, method: method, unknown: unknown, oracle: oracle,
             unmask: section["unmask"].flatMap(readUnmask))
+    }
+
+    static func jsonPaths(_ section: Section) -> [JSONPath] {
+        (section["json"]?.list() ?? []).compactMap { element in
+            guard let text = element.text() else { return nil }
+            if let path = JSONPath(text) { return path }
+            element.problem(
+                "`\(text)` is no path in a JSON value, so the mask could never apply",
+                fix: "write $.customer.ssn, items[*].card or **.email")
+            return nil
+        }
+    }
+
+    static func detected(_ section: Section, _ detectors: [String: Detector]) -> [Detector] {
+        (section["detect"]?.list() ?? []).flatMap { element -> [Detector] in
+            guard let text = element.text() else { return [] }
+            let named = detectors[text].map { [$0] } ?? Detector.named(text)
+            if named.isEmpty {
+                let groups = DetectorInfo.Group.allCases.map(\.rawValue)
+                element.problem(
+                    "there is no detector `\(text)`",
+                    fix: element.suggestion(text, detectors.keys.sorted() + Detector.allCases.map(\.rawValue) + groups))
+            }
+            return named
+        }
     }
 
     /// `{approve: {groups: […]}, for: 1h}`.

@@ -1,3 +1,4 @@
+import DataMasking
 import DequeModule
 import GatewayCore
 package import NIOCore
@@ -82,7 +83,13 @@ extension HTTPDialect {
         guard request.head.webSocket == nil || reader.input.readableBytes == 0 else {
             throw MalformedHTTP("bytes follow a request for WebSocket before it was answered")
         }
-        pending = Pending(parsed: request)
+        if let mask = terms?.masks.content(.request, path: request.path) {
+            let body = try RequestMask.body(request, mask)
+            let masked = try RequestMask.head(request, mask, isDecoded: body != nil, hosts: settings.hosts)
+            pending = Pending(parsed: masked, mask: body)
+        } else {
+            pending = Pending(parsed: request)
+        }
         reader.beginBody(request.head.framing)
         guard request.head.expectsContinue, request.head.framing != .none, reader.input.readableBytes == 0 else {
             return
@@ -102,7 +109,7 @@ extension HTTPDialect {
         pending = nil
         while true {
             if let body = reader.finishedBody() {
-                finish(&request, trailers: body.trailers, into: &events)
+                try finish(&request, trailers: body.trailers, into: &events)
                 return true
             }
             let room = request.id == nil ? limits.command - request.body.readableBytes : Int.max
@@ -110,16 +117,17 @@ extension HTTPDialect {
                 emit(&request, isWhole: false, trailers: nil, into: &events)
                 continue
             }
-            guard let piece = try reader.bodyPiece(limit: room) else {
+            guard var piece = try reader.bodyPiece(limit: room) else {
                 guard let body = reader.finishedBody() else {
                     if request.id == nil, request.parsed.head.isConversation {
                         emit(&request, isWhole: false, trailers: nil, into: &events)
                     }
                     break
                 }
-                finish(&request, trailers: body.trailers, into: &events)
+                try finish(&request, trailers: body.trailers, into: &events)
                 return true
             }
+            try request.mask(&piece)
             if request.id == nil, piece.readableBytes > room {
                 emit(&request, isWhole: false, trailers: nil, into: &events)
             }
@@ -136,7 +144,16 @@ extension HTTPDialect {
     }
 
     /// The body has ended.
-    private mutating func finish(_ request: inout Pending, trailers: FieldBlock?, into events: inout [ClientEvent]) {
+    private mutating func finish(
+        _ request: inout Pending, trailers: FieldBlock?, into events: inout [ClientEvent]
+    ) throws(MalformedHTTP) {
+        if let rest = try request.maskRest() {
+            if request.id == nil {
+                request.body.writeImmutableBuffer(rest)
+            } else {
+                emit(rest, of: request, into: &events)
+            }
+        }
         if request.id == nil {
             emit(&request, isWhole: true, trailers: trailers, into: &events)
         } else {
@@ -171,13 +188,16 @@ extension HTTPDialect {
         let id = ExchangeID(nextID)
         nextID += 1
         request.id = id
-        let framed = request.parsed.head.framing
+        // What masks make of a body has another length.
+        let framed = request.mask == nil ? request.parsed.head.framing : .chunked
         if isWhole, trailers == nil {
             request.framing = framed == .none ? .none : .length(request.body.readableBytes)
         } else {
             request.framing = framed
         }
-        var head = ForwardedHead(request.parsed, terms: terms, isTLS: settings.isTLS, framing: request.framing)
+        var head = ForwardedHead(
+            request.parsed, terms: terms, isTLS: settings.isTLS, framing: request.framing,
+            maskedAnswer: terms.masks.content(.answer, path: request.parsed.path)?.readsBodies ?? false)
         if request.framing == .chunked {
             writeChunk(request.body, into: &head.bytes)
             if isWhole { head.bytes.writeImmutableBuffer(Self.lastChunk(trailers)) }
@@ -215,11 +235,13 @@ extension HTTPDialect {
         return bytes
     }
 
-    static func writeTrailers(_ trailers: FieldBlock, into bytes: inout ByteBuffer) {
+    /// - Parameter mask: what is hidden in them; nil for nothing.
+    static func writeTrailers(_ trailers: FieldBlock, _ mask: ContentMask? = nil, into bytes: inout ByteBuffer) {
         for field in trailers.fields where field.kind == .other {
-            bytes.writeBytes(trailers.name(field))
+            let (name, value) = (trailers.name(field), trailers.value(field))
+            bytes.writeBytes(name)
             bytes.writeStaticString(": ")
-            bytes.writeBytes(trailers.value(field))
+            bytes.writeBytes(mask.flatMap { FieldMask.masked(value, of: name, $0) }.map { $0[...] } ?? value)
             bytes.writeStaticString("\r\n")
         }
     }

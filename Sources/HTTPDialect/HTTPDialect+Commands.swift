@@ -23,7 +23,12 @@ extension HTTPDialect {
             subject: subject, classes: request.parsed.head.webSocket == nil ? [meaning.word] : ["read", "write"],
             verb: request.parsed.method,
             objects: [PathTemplate.of(request.parsed.requestPath)],
-            content: [ContentItem(.text, RecordedRequest.text(of: command.bytes, request))])
+            content: [
+                ContentItem(
+                    .text,
+                    RecordedRequest.text(
+                        of: command.bytes, request, terms.masks.content(nil, path: request.parsed.path)))
+            ])
         assessment.refusal = Self.refusal(of: request.parsed, terms)
         assessment.patience = request.preference.patience
         return assessment

@@ -1,3 +1,4 @@
+import DataMasking
 import DequeModule
 import GatewayCore
 package import NIOCore
@@ -13,13 +14,11 @@ extension HTTPDialect {
             response.drop()
             return events.append(.dropTarget)
         }
-        var refusal: Refusal?
-        do throws(MalformedHTTP) {
-            refusal = try pass(into: &events)
+        do throws(AnswerFault) {
+            try pass(into: &events)
         } catch {
-            refusal = Refusal(code: "502", message: "The target's answer cannot be read: \(error.message).")
+            try end(error, into: &events)
         }
-        if let refusal { throw DialectFault(side: .target, refusal: refusal) }
     }
 
     package mutating func targetEnded(into events: inout [TargetEvent]) throws(DialectFault) {
@@ -29,84 +28,141 @@ extension HTTPDialect {
             return finish(lastWord, outcome, closesClient: true, keepsTarget: true, into: &events)
         }
         if response.closed() {
-            do throws(MalformedHTTP) { _ = try pass(into: &events, targetIsGone: true) } catch { return }
+            do throws(AnswerFault) {
+                try pass(into: &events, targetIsGone: true)
+            } catch {
+                try end(error, into: &events)
+            }
             return
         }
-        guard !response.hasBegun else { return }
+        guard !answerHasBegun else { return }
         let refusal = Refusal(code: "502", message: "The target closed its connection without an answer.")
+        answer(request, refusal, keepsTarget: true, into: &events)
+    }
+
+    /// The gateway's own words in the place of an answer of which the client has got nothing.
+    private mutating func answer(
+        _ request: OpenRequest, _ refusal: Refusal, keepsTarget: Bool, into events: inout [TargetEvent]
+    ) {
         // What is still to come of the request has nowhere to go.
         let closes = !request.keepsClient || !request.isSent
         let bytes = Problem.response(refusal, isHead: request.isHead, version: request.version, closes: closes)
         response.drop()
         finish(
             bytes, Outcome(kind: .error, code: "502", errorText: refusal.message), closesClient: closes,
-            keepsTarget: true, into: &events)
+            keepsTarget: keepsTarget, into: &events)
+    }
+
+    private mutating func end(_ fault: AnswerFault, into events: inout [TargetEvent]) throws(DialectFault) {
+        switch fault {
+        case .malformed(let error):
+            throw DialectFault(
+                side: .target,
+                refusal: Refusal(code: "502", message: "The target's answer cannot be read: \(error.message)."))
+        case .conversation(let refusal): throw DialectFault(side: .target, refusal: refusal)
+        case .denied(let reason):
+            let refusal = Refusal(code: "502", message: "The target's answer is not passed on: \(reason)")
+            guard !masking.isHeadSent, let request = open.first else {
+                throw DialectFault(side: .target, refusal: refusal)
+            }
+            answer(request, refusal, keepsTarget: false, into: &events)
+        }
     }
 
     /// All that is there, as one chunk or as the answer's end.
-    ///
-    /// - Returns: what is wrong with what follows that, in WebSocket.
-    private mutating func pass(
-        into events: inout [TargetEvent], targetIsGone: Bool = false
-    ) throws(MalformedHTTP) -> Refusal? {
-        guard isForwarded, let request = open.first, let terms else { return nil }
+    private mutating func pass(into events: inout [TargetEvent], targetIsGone: Bool = false) throws(AnswerFault) {
+        guard isForwarded, let request = open.first, let terms else { return }
         var out = ByteBuffer()
         var broken: Refusal?
-        while broken == nil, let event = try response.next() {
-            switch event {
+        while broken == nil, let part = try nextPart() {
+            switch part {
             case .interim(let head):
                 // The gateway has answered an expectation itself.
                 guard head.status != 100, request.version == 1 else { continue }
                 ReturnedHead.write(
                     head, to: request, place: terms.targetPlace, framing: .none, closes: false, into: &out)
             case .switched(let head):
-                try conversation?.open(head.block)
-                returned = .none
+                try switchProtocols(head)
                 ReturnedHead.write(
                     head, to: request, place: terms.targetPlace, framing: .none, closes: false, into: &out)
             case .head(let head):
                 status = head.status
+                masking = try AnswerMasking(head, request, terms.masks.content(.answer, path: request.parsed.path))
                 returned = returnedFraming(head, request)
-                // An answer that comes before the request's end leaves nothing that another could be told by.
-                closesClient = !request.keepsClient || !request.isSent || returned == .untilClose
-                ReturnedHead.write(
-                    head, to: request, place: terms.targetPlace, framing: returned, closes: closesClient, into: &out)
+                if masking.heldHead == nil { writeHead(head, request, terms, into: &out) }
             case .data(let data):
-                var data = data
                 if conversation?.isOpen == true, let (frames, wrong) = conversation?.receive(fromTarget: data) {
-                    (data, broken) = (frames, wrong)
-                }
-                if returned == .chunked {
-                    writeChunk(data, into: &out)
-                } else if out.readableBytes == 0 {
-                    out = data
-                } else {
-                    out.writeImmutableBuffer(data)
+                    broken = wrong
+                    writeBody(frames, into: &out)
+                } else if let data = try masking.take(data) {
+                    writeBody(data, into: &out)
                 }
             case .end(let trailers, let isClean):
+                let rest = try masking.finish()
+                if let head = masking.heldHead {
+                    // All of the body came with its head.
+                    if trailers == nil { returned = .length(rest.readableBytes) }
+                    writeHead(head, request, terms, into: &out)
+                }
+                writeBody(rest, into: &out)
                 if returned == .chunked {
                     out.writeStaticString("0\r\n")
-                    if let trailers { Self.writeTrailers(trailers, into: &out) }
+                    if let trailers { Self.writeTrailers(trailers, masking.mask, into: &out) }
                     out.writeStaticString("\r\n")
                 }
                 let keepsTarget = targetIsGone || isClean && request.isSent
                 let outcome = Outcome(kind: status >= 400 ? .error : .success, code: String(status))
-                finish(out, outcome, closesClient: closesClient, keepsTarget: keepsTarget, into: &events)
-                return nil
+                return finish(
+                    out, outcome, closesClient: closesClient, keepsTarget: keepsTarget, into: &events)
             }
+        }
+        if let head = masking.heldHead {
+            writeHead(head, request, terms, into: &out)
+            writeBody(masking.takeHeld(), into: &out)
         }
         if broken == nil, let outcome = conversation?.outcome {
             response.drop()
-            finish(out, outcome, closesClient: true, keepsTarget: false, into: &events)
-        } else if out.readableBytes > 0 {
-            events.append(.chunk(out, of: request.id, rows: 0))
+            return finish(out, outcome, closesClient: true, keepsTarget: false, into: &events)
         }
-        return broken
+        if out.readableBytes > 0 { events.append(.chunk(out, of: request.id, rows: 0)) }
+        if let broken { throw .conversation(broken) }
+    }
+
+    private mutating func switchProtocols(_ head: ResponseHead) throws(AnswerFault) {
+        do throws(MalformedHTTP) { try conversation?.open(head.block) } catch { throw .malformed(error) }
+        returned = .none
+    }
+
+    private mutating func nextPart() throws(AnswerFault) -> ResponseReader.Event? {
+        do throws(MalformedHTTP) { return try response.next() } catch { throw .malformed(error) }
+    }
+
+    private mutating func writeHead(
+        _ head: ResponseHead, _ request: OpenRequest, _ terms: SessionTerms, into out: inout ByteBuffer
+    ) {
+        // An answer that comes before the request's end leaves nothing that another could be told by.
+        closesClient = !request.keepsClient || !request.isSent || returned == .untilClose
+        ReturnedHead.write(
+            head, to: request, place: terms.targetPlace, framing: returned, closes: closesClient, masking: masking,
+            into: &out)
+        masking.sentHead()
+    }
+
+    private func writeBody(_ data: ByteBuffer, into out: inout ByteBuffer) {
+        if returned == .chunked {
+            guard data.readableBytes > 0 else { return }
+            writeChunk(data, into: &out)
+        } else if out.readableBytes == 0 {
+            out = data
+        } else {
+            out.writeImmutableBuffer(data)
+        }
     }
 
     private func returnedFraming(_ head: ResponseHead, _ request: OpenRequest) -> BodyFraming {
         if request.isHead || head.status == 204 || head.status == 304 { return .none }
         switch head.framing {
+        case .length where masking.changesBody: return request.version == 1 ? .chunked : .untilClose
         case .length, .none: return head.framing
         case .chunked, .untilClose: return request.version == 1 ? .chunked : .untilClose
         }
@@ -117,6 +173,7 @@ extension HTTPDialect {
     ) {
         guard let request = open.popFirst() else { return }
         isForwarded = false
+        masking = AnswerMasking()
         events.append(.closing(bytes, of: request.id, outcome))
         if !keepsTarget { events.append(.dropTarget) }
         if closesClient {
@@ -130,4 +187,14 @@ extension HTTPDialect {
             events.append(.pass(more))
         }
     }
+}
+
+/// Why an answer does not go on.
+enum AnswerFault: Error {
+    /// It is no HTTP that can be read in one way.
+    case malformed(MalformedHTTP)
+    /// What follows it is no WebSocket.
+    case conversation(Refusal)
+    /// Masks may not let it pass; a sentence.
+    case denied(String)
 }

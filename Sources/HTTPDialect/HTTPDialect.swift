@@ -32,6 +32,8 @@ package struct HTTPDialect: Dialect {
         /// The command is out; what comes of the body now are chunks.
         var id: ExchangeID?
         var framing = BodyFraming.none
+        /// How the body is masked before anything is judged; nil when it is not.
+        var mask: BodyMask?
     }
 
     let settings: Settings
@@ -62,6 +64,7 @@ package struct HTTPDialect: Dialect {
     var closesClient = false
     /// Set once a client asks to speak WebSocket: what it sends is no request any more.
     var conversation: WebSocketConversation?
+    var masking = AnswerMasking()
 
     /// - Parameter limits: until sign-in gives the connection's own.
     package init(_ settings: Settings, limits: SessionLimits = SessionLimits()) {
@@ -112,11 +115,14 @@ package struct HTTPDialect: Dialect {
 
     /// An answer has not begun.
     package var isAtBoundary: Bool {
-        if let conversation, conversation.isOpen { conversation.isAtBoundary } else { !response.hasBegun }
+        if let conversation, conversation.isOpen { conversation.isAtBoundary } else { !answerHasBegun }
     }
 
     /// A WebSocket connection: what the client will say on it nobody knows.
     package var isOpenEnded: Bool { conversation?.isOpen ?? false }
+
+    /// The client has got a part of an answer: no words of the gateway's own may follow it.
+    var answerHasBegun: Bool { response.hasBegun || masking.isHeadSent }
 
     package var cancelRequest: ByteBuffer? { nil }
 
@@ -127,7 +133,7 @@ package struct HTTPDialect: Dialect {
         if conversation?.isOpen == true {
             return conversation?.end(WebSocketCloseCode.of(refusal), refusal.message) ?? ByteBuffer()
         }
-        guard !response.hasBegun, !open.isEmpty || pending != nil || fault != nil else { return ByteBuffer() }
+        guard !answerHasBegun, !open.isEmpty || pending != nil || fault != nil else { return ByteBuffer() }
         // Words about a later request would be taken for the first one's answer.
         guard fault == nil || open.count <= 1 else { return ByteBuffer() }
         return Problem.response(

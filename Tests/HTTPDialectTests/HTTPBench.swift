@@ -10,6 +10,7 @@ import SessionKernel
 struct HTTPBench {
     var dialect: HTTPDialect
     var limits = SessionLimits()
+    var masks = MaskSet(rules: [], key: MaskKey(bytes: [1]))
     var credential = TargetCredential(username: "", password: Array("s3cret".utf8), form: .bearer)
     var place = TargetPlace()
     /// Paths that hold this are refused.
@@ -19,7 +20,6 @@ struct HTTPBench {
     /// What the record holds of input and answer.
     var input = ByteBuffer()
     var answer = ByteBuffer()
-    var masks = MaskSet(rules: [], key: MaskKey(bytes: [1]))
     var proofs: [SignInProof] = []
     var assessments: [Assessment] = []
     var outcomes: [Outcome] = []

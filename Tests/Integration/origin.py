@@ -138,6 +138,27 @@ class Handler(http.server.BaseHTTPRequestHandler):
             time.sleep(0.05)
         self.wfile.write(b"0\r\n\r\n")
 
+    def do_path_canned(self, _):
+        """An answer that the test has put into `canned`: status, fields, and the body's pieces, each a chunk."""
+        list(self._body())
+        status, fields, pieces = self.server.origin.canned[self.path.partition("?")[0].split("/")[2]]
+        self.send_response(status)
+        for name, value in fields.items():
+            self.send_header(name, value)
+        self.send_header("Transfer-Encoding", "chunked")
+        # The head goes with the first piece, and the end with the last.
+        data = b"".join(self._headers_buffer) + b"\r\n"
+        self._headers_buffer = []
+        if self.command != "HEAD":
+            for piece in pieces:
+                if piece:
+                    if data[-2:] == b"\r\n" and data[:5] != b"HTTP/":
+                        self.wfile.write(data)
+                        data = b""
+                    data += b"%x\r\n%s\r\n" % (len(piece), piece)
+            data += b"0\r\n\r\n"
+        self.wfile.write(data)
+
     def do_path_redirect(self, query):
         self._send(302, Location=query or "/landed")
 
@@ -158,7 +179,7 @@ class Origin:
     """A service on 127.0.0.1 that remembers what it was asked."""
 
     def __init__(self, handler=Handler):
-        self.requests, self.lock = [], threading.Lock()
+        self.requests, self.lock, self.canned = [], threading.Lock(), {}
         self.server = Server(("127.0.0.1", 0), handler)
         self.server.handle_error = lambda *_: None
         self.server.origin = self

@@ -16,6 +16,20 @@ connections:
     access: {{groups: [agents]}}
 """
 
+# A connection of another kind in the place of the good one.
+HTTP = "http"
+GOOD_HTTP = """\
+data: {data}
+listen: {{http: 127.0.0.1:{port}, console: 127.0.0.1:{console}}}
+identity: {{local: true}}
+connections:
+  - name: orders
+    kind: http
+    target: {{url: http://127.0.0.1:5}}
+    credential: {{bearer: hunter2-secret}}
+    access: {{groups: [agents]}}
+"""
+
 # (name, what replaces or follows the good text, words that the message must hold)
 BAD = [
     ("unknown key", "colour: blue\n", ["colour", ":10"]),
@@ -36,13 +50,24 @@ BAD = [
     ("bad expression", "    guard: [{{name: g, when: {{matches: '(['}}, then: block}}]\n", [":10"]),
     ("path on postgres", "    guard: [{{name: g, when: {{path: /admin}}, then: block}}]\n", ["path", ":10"]),
     ("bad duration", "session: {{max: 8 fortnights}}\n", ["max", ":10"]),
+    ("mask of columns on http", (HTTP, "    mask: [{{columns: [a]}}]\n"), ["columns", ":10"]),
+    ("mask of nothing", (HTTP, "    mask: [{{with: redact}}]\n"), ["names nothing to hide", ":10"]),
+    ("mask of no JSON path", (HTTP, "    mask: [{{json: [$]}}]\n"), ["no path in a JSON value", ":10"]),
+    ("mask of no path", (HTTP, "    mask: [{{detect: [email], path: [x]}}]\n"), ["is no path", ":10"]),
+    ("mask that knows all bodies", (HTTP, "    mask: [{{headers: [x], unknown: deny}}]\n"), ["does not look into", ":10"]),
+    ("mask of no side", (HTTP, "    mask: [{{detect: [email], in: [response]}}]\n"), ["response", ":10"]),
+    ("binary without masks", (HTTP, "    binary: [{{type: [image/png], then: pass}}]\n"), ["there are no masks", ":10"]),
+    ("binary of no kind", (HTTP, "    mask: [{{detect: [email]}}]\n    binary: [{{type: [a/b], then: show}}]\n"),
+     ["show", ":11"]),
     ("TLS off elsewhere", ("identity", "tls: off\nidentity"), ["tls"]),
 ]
 
 
 def written(scratch, change):
     text = GOOD
-    if isinstance(change, tuple):
+    if change[0] == HTTP:
+        text = GOOD_HTTP + change[1]
+    elif isinstance(change, tuple):
         old, new = change
         assert old in text
         text = text.replace(old, new)

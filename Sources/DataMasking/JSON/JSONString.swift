@@ -5,6 +5,12 @@ package enum JSONString {
     /// Appends the string, quotes included; what is no UTF-8 becomes U+FFFD.
     package static func append(_ bytes: some Collection<UInt8>, into output: inout [UInt8]) {
         output.append(UInt8(ascii: "\""))
+        appendContent(bytes, into: &output)
+        output.append(UInt8(ascii: "\""))
+    }
+
+    /// The same without the quotes.
+    static func appendContent(_ bytes: some Collection<UInt8>, into output: inout [UInt8]) {
         for byte in String(decoding: bytes, as: UTF8.self).utf8 {
             switch byte {
             case UInt8(ascii: "\""), UInt8(ascii: "\\"): output += [UInt8(ascii: "\\"), byte]
@@ -15,7 +21,6 @@ package enum JSONString {
             default: output.append(byte)
             }
         }
-        output.append(UInt8(ascii: "\""))
     }
 
     /// What stands between the quotes, with its escapes read. Half a surrogate pair and a broken escape become U+FFFD.

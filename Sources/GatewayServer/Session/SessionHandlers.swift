@@ -116,6 +116,8 @@ final class TargetHandler: ChannelInboundHandler {
 
     func channelInactive(context: ChannelHandlerContext) {
         if shell.isTarget(number) { shell.targetClosed() }
+        // A channel that is closed by what was read has no end of its read.
+        shell.readEnded()
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {

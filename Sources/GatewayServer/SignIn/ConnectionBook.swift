@@ -66,7 +66,7 @@ final class ConnectionBook: Sendable {
 
     private static func masks(_ connection: ConnectionConfiguration, _ vault: VaultKey) -> MaskSet {
         let key = vault.derive(.maskHash(connection: connection.name)).withUnsafeBytes { Array($0) }
-        return MaskSet(rules: connection.masks, key: MaskKey(bytes: key))
+        return MaskSet(rules: connection.masks, binary: connection.binary, key: MaskKey(bytes: key))
     }
 
     func entry(named name: String, kind: String) -> Entry? {

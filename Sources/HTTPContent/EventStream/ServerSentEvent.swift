@@ -40,19 +40,21 @@ package struct ServerSentEvent: Sendable, Equatable {
         return String(validating: value.readableBytesView, as: UTF8.self)
     }
 
-    /// The block with other data in place of its own; every other line stays.
-    package func replacing(data: ByteBuffer) -> ByteBuffer {
+    /// The block with its lines written anew, and other data in place of its own unless `data` is nil.
+    package func replacing(data: ByteBuffer?) -> ByteBuffer {
         var bytes = ByteBuffer()
         var isWritten = false
         for field in fields {
-            if field.name != "data" {
+            guard let data, field.name == "data" else {
                 Self.write(field.name, field.value.readableBytesView, into: &bytes)
-            } else if !isWritten {
+                continue
+            }
+            if !isWritten {
                 isWritten = true
                 Self.writeData(data, into: &bytes)
             }
         }
-        if !isWritten { Self.writeData(data, into: &bytes) }
+        if let data, !isWritten { Self.writeData(data, into: &bytes) }
         if isComplete { bytes.writeInteger(UInt8(ascii: "\n")) }
         return bytes
     }

@@ -28,6 +28,8 @@ package enum FieldKind: Sendable {
     case contentType
     case contentEncoding
     case date
+    /// Of a request: which part of the answer is asked for, and in which codings.
+    case partOrCoding
 
     /// By the name in any case, an underscore being a dash: some servers make no difference between the two.
     init(_ name: ArraySlice<UInt8>) {
@@ -37,7 +39,10 @@ package enum FieldKind: Sendable {
             return
         }
         switch first | 0x20 {
-        case UInt8(ascii: "a"): self = Self.find(name, ["authorization": .authorization, "alt-svc": .originWide])
+        case UInt8(ascii: "a"):
+            self = Self.find(
+                name,
+                ["authorization": .authorization, "alt-svc": .originWide, "accept-encoding": .partOrCoding])
         case UInt8(ascii: "c"):
             self = Self.find(
                 name,
@@ -50,7 +55,8 @@ package enum FieldKind: Sendable {
         case UInt8(ascii: "e"): self = Self.find(name, ["expect": .expect])
         case UInt8(ascii: "f"): self = Self.find(name, ["forwarded": .forwarding])
         case UInt8(ascii: "h"): self = Self.find(name, ["host": .host, "http2-settings": .hopByHop])
-        case UInt8(ascii: "i"): self = Self.begins(name, "impersonate-") ? .forwarding : .other
+        case UInt8(ascii: "i"):
+            self = Self.begins(name, "impersonate-") ? .forwarding : Self.find(name, ["if-range": .partOrCoding])
         case UInt8(ascii: "k"): self = Self.find(name, ["keep-alive": .hopByHop])
         case UInt8(ascii: "l"): self = Self.find(name, ["location": .location])
         case UInt8(ascii: "p"):
@@ -60,7 +66,8 @@ package enum FieldKind: Sendable {
                     "proxy-connection": .hopByHop, "proxy-authorization": .hopByHop, "proxy-authenticate": .hopByHop,
                     "prefer": .prefer, "proxy": .forwarding,
                 ])
-        case UInt8(ascii: "r"): self = Self.begins(name, "remote-") ? .forwarding : .other
+        case UInt8(ascii: "r"):
+            self = Self.begins(name, "remote-") ? .forwarding : Self.find(name, ["range": .partOrCoding])
         case UInt8(ascii: "s"):
             self = Self.find(
                 name,
@@ -93,6 +100,12 @@ package enum FieldKind: Sendable {
             "x-original-", "x-rewrite-url", "x-http-method", "x-method-override", "x-http-path-override",
         ]
         return overrides.contains { begins(name, $0) } ? .forwarding : .other
+    }
+
+    /// Of the bytes of a body, which masks change.
+    static func isDigest(_ name: ArraySlice<UInt8>) -> Bool {
+        let digests: [StaticString] = ["content-digest", "repr-digest", "digest", "content-md5"]
+        return digests.contains { equal(name, $0) }
     }
 
     private static func find(

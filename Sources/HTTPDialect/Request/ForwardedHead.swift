@@ -12,7 +12,10 @@ struct ForwardedHead {
     /// Where the body starts.
     private(set) var fieldsEnd = 0
 
-    init(_ request: ParsedRequest, terms: SessionTerms, isTLS: Bool, framing: BodyFraming) {
+    /// - Parameter maskedAnswer: masks look into the answer: it must come whole, and needs no coding.
+    init(
+        _ request: ParsedRequest, terms: SessionTerms, isTLS: Bool, framing: BodyFraming, maskedAnswer: Bool = false
+    ) {
         let (head, place) = (request.head, terms.targetPlace)
         bytes.writeString(head.method)
         bytes.writeStaticString(" ")
@@ -29,7 +32,8 @@ struct ForwardedHead {
         bytes.writeString(place.authority)
         bytes.writeStaticString("\r\n")
         fieldsStart = bytes.readableBytes
-        writeFields(head, place)
+        writeFields(head, place, maskedAnswer: maskedAnswer)
+        if maskedAnswer { bytes.writeStaticString("Accept-Encoding: identity\r\n") }
         writeOrigin(request, terms, isTLS: isTLS)
         head.webSocket?.write(into: &bytes)
         switch framing {
@@ -48,7 +52,9 @@ struct ForwardedHead {
     }
 
     /// Fields that go on as they came: none that are for the gateway or between neighbours only.
-    private mutating func writeFields(_ head: RequestHead, _ place: TargetPlace) {
+    private mutating func writeFields(
+        _ head: RequestHead, _ place: TargetPlace, maskedAnswer: Bool
+    ) {
         let listed = head.block.all(.connection).flatMap(listElements).map { $0.map(Octets.lower) }
         var credentialField: [UInt8]?
         if case .header(let name) = place.credential { credentialField = name.utf8.map(Octets.lower) }
@@ -57,6 +63,7 @@ struct ForwardedHead {
             case .connection, .hopByHop, .te, .upgrade, .transferEncoding, .contentLength, .host, .expect,
                 .authorization, .apiKey, .gatewayToken, .forwarding, .via, .webSocket:
                 continue
+            case .partOrCoding: if maskedAnswer { continue }
             default: break
             }
             let name = head.block.name(field)

@@ -85,7 +85,7 @@ package struct RequestPath: Sendable, Equatable {
         }
     }
 
-    private static func encode(_ segment: [UInt8]) -> [UInt8] {
+    static func encode(_ segment: [UInt8]) -> [UInt8] {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(segment.count)
         for byte in segment {

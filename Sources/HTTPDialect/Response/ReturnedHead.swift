@@ -6,9 +6,10 @@ enum ReturnedHead {
     /// - Parameters:
     ///   - framing: how the body is sent on; `.none` leaves the length that a response to HEAD speaks of.
     ///   - closes: the client's connection ends with this response.
+    ///   - masking: what masks make of it.
     static func write(
         _ head: ResponseHead, to request: OpenRequest, place: TargetPlace, framing: BodyFraming, closes: Bool,
-        into buffer: inout ByteBuffer
+        masking: AnswerMasking = AnswerMasking(), into buffer: inout ByteBuffer
     ) {
         buffer.writeStaticString("HTTP/1.1 ")
         buffer.writeString(String(head.status))
@@ -23,18 +24,23 @@ enum ReturnedHead {
             case .connection, .hopByHop, .te, .upgrade, .transferEncoding, .forwarding: continue
             case .contentLength:
                 // Sent anew with the body; without one it tells of what a GET would have got.
-                guard framing == .none, head.status != 204, head.status >= 200 else { continue }
+                guard framing == .none, head.status != 204, head.status >= 200, !masking.changesBody else { continue }
+            case .contentEncoding: if masking.changesBody { continue }
+            case .contentType: if masking.isReplaced { continue }
             case .trailer: guard framing == .chunked else { continue }
             case .originWide: if request.prefix != nil { continue }
             case .location: if let prefix = request.prefix { value = Self.location(value, place, prefix)[...] }
             case .setCookie: if let prefix = request.prefix { value = CookieScope.scoped(value, to: prefix)[...] }
             default: if !listed.isEmpty, listed.contains(name.map(Octets.lower)) { continue }
             }
+            if masking.changesBody, FieldKind.isDigest(name) || FieldKind.equal(name, "accept-ranges") { continue }
+            if let mask = masking.mask, let masked = FieldMask.masked(value, of: name, mask) { value = masked[...] }
             buffer.writeBytes(name)
             buffer.writeStaticString(": ")
             buffer.writeBytes(value)
             buffer.writeStaticString("\r\n")
         }
+        if masking.isReplaced { buffer.writeStaticString("Content-Type: text/plain; charset=utf-8\r\n") }
         switch framing {
         case .length(let length):
             buffer.writeStaticString("Content-Length: ")

@@ -1,15 +1,15 @@
 /// A path with wildcards: `*` stands for any part of a segment, `**` for any number of segments, none included.
-struct PathPattern: Sendable, Hashable {
+package struct PathPattern: Sendable, Hashable {
     private enum Part: Hashable {
         case segment(String)
         case any
     }
 
-    let text: String
+    package let text: String
     private let parts: [Part]
 
     /// Nil for what is no path in its normal form.
-    init?(_ text: String) {
+    package init?(_ text: String) {
         guard text.hasPrefix("/"), !text.contains("?"), !text.contains("#"), !text.contains("%") else { return nil }
         var segments = text.dropFirst().split(separator: "/", omittingEmptySubsequences: false).map(String.init)
         if segments == [""] { segments = [] }
@@ -23,7 +23,7 @@ struct PathPattern: Sendable, Hashable {
     }
 
     /// - Parameter anyCase: letters count whatever their case: some servers make no difference.
-    func matches(_ path: [[UInt8]], anyCase: Bool) -> Bool {
+    package func matches(_ path: [[UInt8]], anyCase: Bool) -> Bool {
         var segments = path[...]
         if segments.last?.isEmpty == true { segments = segments.dropLast() }
         // Where to go on with one more segment under the last `**`.
@@ -53,7 +53,7 @@ struct PathPattern: Sendable, Hashable {
     }
 
     /// One segment or value; `*` is any run of bytes.
-    static func matches(_ text: [UInt8], _ pattern: [UInt8], anyCase: Bool) -> Bool {
+    package static func matches(_ text: [UInt8], _ pattern: [UInt8], anyCase: Bool) -> Bool {
         func same(_ one: UInt8, _ other: UInt8) -> Bool {
             one == other || anyCase && one | 0x20 == other | 0x20 && (one | 0x20) &- 0x61 < 26
         }
@@ -77,7 +77,7 @@ struct PathPattern: Sendable, Hashable {
         return true
     }
 
-    static func isToken(_ text: String) -> Bool {
+    package static func isToken(_ text: String) -> Bool {
         !text.isEmpty
             && text.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F && !"\"(),/:;<=>?@[\\]{}".utf8.contains($0) }
     }
