@@ -57,7 +57,7 @@ private func readRecorded(_ content: [UInt8], _ length: Int) {
         let part = Array(content[start..<min(start + length, content.count)])
         pieces.append(RecordedWebSocket.Piece(isFromClient: part[0] & 1 == 0, bytes: part))
     }
-    guard let messages = RecordedWebSocket.messages(pieces, limit: 100) else { fatalError("a switch is not seen") }
+    guard let (messages, _) = RecordedWebSocket.messages(pieces, limit: 100) else { fatalError("a switch is not seen") }
     precondition(messages.allSatisfy { $0.content.count <= 100 })
     _ = RecordedWebSocket.messages([RecordedWebSocket.Piece(isFromClient: false, bytes: content)], limit: 100)
     _ = RecordedResponse.text(content, limit: 100)

@@ -41,6 +41,54 @@ import Testing
         #expect(Self.text(try trailed.trailers(Self.fields([("x-sum", "7")]))) == "0\r\nx-sum: 7\r\n\r\n")
     }
 
+    // RFC 8441 section 5.
+    static let bootstrap: [(String, String)] = [
+        (":method", "CONNECT"), (":protocol", "websocket"), (":scheme", "https"), (":path", "/c/chat"),
+        (":authority", "gw"), ("sec-websocket-version", "13"), ("sec-websocket-key", "ignored"),
+        ("authorization", "Bearer t"),
+    ]
+
+    @Test func aStreamMayBecomeAWebSocket() throws {
+        var request = StreamedRequest()
+        let head = Self.text(try request.head(Self.fields(Self.bootstrap), isEnd: false))
+        #expect(request.isForWebSocket)
+        #expect(head.hasPrefix("GET /c/chat HTTP/1.1\r\nHost: gw\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"))
+        #expect(head.hasSuffix("==\r\nsec-websocket-version: 13\r\nauthorization: Bearer t\r\n\r\n"))
+        #expect(!head.contains("ignored"))
+        #expect(Self.text(request.data(ByteBuffer(string: "raw"), isEnd: true)) == "raw")
+        // The dialect takes it for what it is.
+        var bench = HTTPBench()
+        bench.client(head)
+        #expect(bench.takeTarget().contains("Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"))
+
+        var answer = AnswerStream()
+        answer.begin(isHead: false, mayUpgrade: true)
+        let bytes =
+            "HTTP/1.1 101 S\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: a\r\nX-Own: 1\r\n\r\nraw"
+        #expect(
+            try answer.read(ByteBuffer(string: bytes)) == [
+                .fields(Self.fields([(":status", "200"), ("x-own", "1")]), isEnd: false),
+                .data(ByteBuffer(string: "raw"), isEnd: false),
+            ])
+        #expect(answer.isSwitched && !answer.hasEnded)
+        var other = AnswerStream()
+        other.begin(isHead: false)
+        #expect(throws: MalformedHTTP.self) { try other.read(ByteBuffer(string: bytes)) }
+    }
+
+    @Test func otherProtocolsOfAStreamAreRequestsThatAreRefused() throws {
+        var request = StreamedRequest()
+        let fields = Self.bootstrap.map { $0.0 == ":protocol" ? ($0.0, "connect-udp") : $0 }
+        let head = Self.text(try request.head(Self.fields(fields), isEnd: false))
+        #expect(head.hasPrefix("CONNECT /c/chat HTTP/1.1\r\n") && !request.isForWebSocket)
+        #expect(Self.text(request.data(ByteBuffer(string: "GET / HTTP/1.1\r\n\r\n"), isEnd: false)) == "")
+        var bench = HTTPBench()
+        bench.client(head)
+        #expect(bench.takeClient().hasPrefix("HTTP/1.1 405 ") && bench.takeTarget() == "")
+        var ended = StreamedRequest()
+        #expect(throws: MalformedHTTP.self) { try ended.head(Self.fields(Self.bootstrap), isEnd: true) }
+    }
+
     static let malformed: [(String, [(String, String)])] = [
         ("no method", [(":scheme", "https"), (":path", "/"), (":authority", "a")]),
         ("no scheme", [(":method", "GET"), (":path", "/"), (":authority", "a")]),

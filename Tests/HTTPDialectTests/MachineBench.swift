@@ -29,6 +29,10 @@ struct MachineBench {
     var input = ""
     var toClient = ""
     var toTarget = ""
+    /// The same, where it is no text.
+    var bytesToClient = ByteBuffer()
+    var bytesToTarget = ByteBuffer()
+    var durability = Durability.command
     var dials = 0
     var targetCloses = 0
     var clientIsClosed = false
@@ -43,8 +47,12 @@ struct MachineBench {
     mutating func run(_ body: (inout SessionMachine) -> [SessionAction]) {
         for action in body(&machine) {
             switch action {
-            case .sendToClient(let bytes): toClient += String(buffer: bytes)
-            case .sendToTarget(let bytes): toTarget += String(buffer: bytes)
+            case .sendToClient(let bytes):
+                toClient += String(buffer: bytes)
+                bytesToClient.writeImmutableBuffer(bytes)
+            case .sendToTarget(let bytes):
+                toTarget += String(buffer: bytes)
+                bytesToTarget.writeImmutableBuffer(bytes)
             case .verify(let proof): grant(proof)
             case .dial: dials += 1
             case .record(let number, let draft):
@@ -71,13 +79,15 @@ struct MachineBench {
             clientAddress: "192.0.2.7:5000")
         var terms = SessionTerms(
             context: context, database: "", targetUser: "", masks: MaskSet(rules: [], key: MaskKey(bytes: [1])),
-            cancelKey: (1, [1]), durability: .command, limits: SessionLimits(), targetTLS: .disable)
+            cancelKey: (1, [1]), durability: durability, limits: SessionLimits(), targetTLS: .disable)
         terms.targetPlace.authority = "target.example"
         run { $0.signInGranted(terms, judge: Judge(), opening: nil) }
     }
 
     mutating func client(_ text: String) { run { $0.clientBytes(ByteBuffer(string: text)) } }
     mutating func target(_ text: String) { run { $0.targetBytes(ByteBuffer(string: text)) } }
+    mutating func client(_ bytes: [UInt8]) { run { $0.clientBytes(ByteBuffer(bytes: bytes)) } }
+    mutating func target(_ bytes: [UInt8]) { run { $0.targetBytes(ByteBuffer(bytes: bytes)) } }
     mutating func durable() { run { [last] in $0.durable(through: last) } }
 
     mutating func connect() {

@@ -33,7 +33,8 @@ import Testing
                 isFromClient: true, bytes: [0x02, 0xFF, 0xFE] + Self.frame(.close, [0x03, 0xE8] + Array("bye".utf8))),
             Piece(isFromClient: false, bytes: Self.text("unfin").dropLast()),
         ]
-        let messages = try #require(RecordedWebSocket.messages(said, limit: 4))
+        let (messages, isWhole) = try #require(RecordedWebSocket.messages(said, limit: 4))
+        #expect(isWhole)
         #expect(messages.map(\.isFromClient) == [false, false, true, true, true, false])
         #expect(messages.map(\.kind) == [.text, .ping, .text, .binary, .close, .text])
         #expect(messages.map(\.size) == [7, 2, 5, 2, 3, 4])
@@ -53,7 +54,7 @@ import Testing
             Self.frame(.text, hello, isCompressed: true) + Self.frame(.text, again, isCompressed: true)
             + Self.frame(.text, Array(hello.prefix(3)), isFinal: false, isCompressed: true)
             + Self.frame(.continuation, Array(hello.dropFirst(3))) + Self.text("plain")
-        let messages = try #require(
+        let (messages, _) = try #require(
             RecordedWebSocket.messages([Piece(isFromClient: false, bytes: head + frames)], limit: 100))
         #expect(messages.map(\.isUnreadable) == [false, forgets, false, false])
         for index in [0, 1, 2] where !(forgets && index == 1) {
@@ -61,6 +62,21 @@ import Testing
             #expect(messages[index].size == 5)
         }
         #expect(messages[3].content == Array("plain".utf8))
+    }
+
+    /// Few bytes of the record must not become many of the reader's.
+    @Test func whatIsShownIsBounded() throws {
+        let head = Array((Self.head + "Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n").utf8)
+        let pings = (0..<30_000).flatMap { _ in Self.frame(.ping, []) }
+        let many = try #require(
+            RecordedWebSocket.messages([Piece(isFromClient: false, bytes: head + pings)], limit: 100))
+        #expect(many.messages.count == RecordedWebSocket.mostMessages && !many.isWhole)
+        let zeros = Self.frame(.binary, [UInt8](repeating: 0, count: 1 << 20))
+        let long = try #require(
+            RecordedWebSocket.messages(
+                [Piece(isFromClient: false, bytes: head + (0..<20).flatMap { _ in zeros })], limit: .max))
+        #expect(long.messages.reduce(0) { $0 + $1.content.count } == RecordedWebSocket.mostShown && !long.isWhole)
+        #expect(long.messages.last?.size == 1 << 20)
     }
 
     @Test func anythingElseIsNone() {

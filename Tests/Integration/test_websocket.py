@@ -10,6 +10,9 @@ import struct
 import threading
 import time
 
+import h2.config
+import h2.connection
+import h2.events
 import pytest
 import websocket
 import websockets.exceptions
@@ -547,6 +550,76 @@ def test_a_target_that_does_not_agree(gateway, stubs):
     assert got.startswith(b"HTTP/1.1 200 ") and got.endswith(b"Connection: close\r\n\r\nplain")
     got = talk(gateway, "/masked/x")
     assert got.startswith(b"\x81\x04good") and close_code(got[6:]) == 1002
+
+
+class Streams:
+    """A client of HTTP/2 in clear text, frame by frame."""
+
+    def __init__(self, gateway):
+        self.gateway = gateway
+        self.link = socket.create_connection(("127.0.0.1", gateway.http_port), timeout=20)
+        self.state = h2.connection.H2Connection(h2.config.H2Configuration(client_side=True, header_encoding="utf-8"))
+        self.state.initiate_connection()
+        self.events = []
+        self.flush()
+        self.wait(h2.events.RemoteSettingsChanged)
+
+    def flush(self):
+        self.link.sendall(self.state.data_to_send())
+
+    def wait(self, kind):
+        while not (found := [e for e in self.events if isinstance(e, kind)]):
+            data = self.link.recv(1 << 16)
+            assert data, self.events
+            self.events += self.state.receive_data(data)
+            self.flush()
+        return found[0]
+
+    def ask(self, stream, path, protocol="websocket"):
+        self.events.clear()
+        fields = [(":method", "CONNECT"), (":protocol", protocol), (":scheme", "http"), (":path", path),
+                  (":authority", "g"), ("sec-websocket-version", "13"),
+                  ("authorization", f"Bearer {self.gateway.token()}")]
+        self.state.send_headers(stream, fields)
+        self.flush()
+        return dict(self.wait(h2.events.ResponseReceived).headers)
+
+    def send(self, stream, data):
+        self.state.send_data(stream, data)
+        self.flush()
+
+    def data(self, count):
+        while len(got := b"".join(e.data for e in self.events if isinstance(e, h2.events.DataReceived))) < count:
+            self.events += self.state.receive_data(self.link.recv(1 << 16))
+            self.flush()
+        return got
+
+
+def test_over_http2(gateway, service):
+    client = Streams(gateway)
+    assert client.state.remote_settings.enable_connect_protocol == 1
+    answer = client.ask(1, "/chat/echo/second?mark=ws-h2")
+    assert answer[":status"] == "200" and "sec-websocket-accept" not in answer
+    client.send(1, frame(1, b"two"))
+    assert client.data(5) == b"\x81\x03two"
+    client.send(1, frame(8, b"\x03\xe8"))
+    client.wait(h2.events.StreamEnded)
+    assert client.data(9) == b"\x81\x03two\x88\x02\x03\xe8"
+    (found,) = harness.wait_for(lambda: [e for e in entries_of(gateway, "ws-h2") if e.outcome], 10, "the outcome")
+    assert found.outcome["tag"] == "closed 1000"
+    # A stream that is reset is a client that is gone; the connection goes on.
+    assert client.ask(3, "/chat/echo/reset")[":status"] == "200"
+    client.state.reset_stream(3)
+    client.flush()
+    harness.wait_for(lambda: ("/echo/reset", 1001, "The client is gone.") in service.closed, 10, "the goodbye")
+    assert client.ask(5, "/chat/echo/ended")[":status"] == "200"
+    client.state.end_stream(5)
+    client.flush()
+    harness.wait_for(lambda: ("/echo/ended", 1001, "The client is gone.") in service.closed, 10, "the goodbye")
+    assert client.ask(7, "/guarded/admin/x")[":status"] == "403"
+    assert client.ask(9, "/chat/x", "connect-udp")[":status"] == "405"
+    assert client.ask(11, "/plain/x")[":status"] == "200"
+    client.link.close()
 
 
 def test_other_upgrades_are_left_out(gateway, service):

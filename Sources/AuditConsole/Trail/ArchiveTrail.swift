@@ -10,7 +10,9 @@ package struct ArchiveTrail: Trail {
 
     /// The protocol's name and what was said to messages; nil when that is none of messages.
     package typealias MessageReader =
-        @Sendable (_ kind: String, _ pieces: [ConversationPiece]) -> [ExchangeView.Message]?
+        @Sendable (
+            _ kind: String, _ pieces: [ConversationPiece]
+        ) -> (messages: [ExchangeView.Message], isWhole: Bool)?
 
     private static let queue = DispatchQueue(label: "sallyport.console.archive", attributes: .concurrent)
 
@@ -80,7 +82,9 @@ package struct ArchiveTrail: Trail {
         }
     }
 
-    package func messages(kind: String, pieces: [ConversationPiece]) -> [ExchangeView.Message]? {
+    package func messages(
+        kind: String, pieces: [ConversationPiece]
+    ) -> (messages: [ExchangeView.Message], isWhole: Bool)? {
         messageReader(kind, pieces)
     }
 

@@ -76,8 +76,9 @@ package enum Timeline {
         if kind == "http", answer.starts(with: switched) {
             let (pieces, isWhole) = try await trail.conversation(
                 of: session, exchange: exchange.exchange, limit: limit)
-            exchange.messages = trail.messages(kind: kind, pieces: pieces)
-            if !isWhole { exchange.answer?.isTruncated = true }
+            let read = trail.messages(kind: kind, pieces: pieces)
+            exchange.messages = read?.messages
+            if !isWhole || read?.isWhole == false { exchange.answer?.isTruncated = true }
             guard exchange.messages == nil else { return }
         }
         let (input, _) = try await trail.chunks(of: session, exchange: exchange.exchange, .input, limit: 64 << 10)

@@ -58,7 +58,9 @@ extension Trail {
         of session: RecordID, exchange: UInt64, limit: Int
     ) async throws -> (pieces: [ConversationPiece], isWhole: Bool) { ([], true) }
 
-    package func messages(kind: String, pieces: [ConversationPiece]) -> [ExchangeView.Message]? { nil }
+    package func messages(
+        kind: String, pieces: [ConversationPiece]
+    ) -> (messages: [ExchangeView.Message], isWhole: Bool)? { nil }
 }
 
 /// The record as the console reads it: newest sessions first, a session's entries in their order.
@@ -78,8 +80,9 @@ package protocol Trail: Sendable {
     func conversation(
         of session: RecordID, exchange: UInt64, limit: Int
     ) async throws -> (pieces: [ConversationPiece], isWhole: Bool)
-    /// The messages of a connection that went over to a protocol of messages; nil when this one did not.
-    func messages(kind: String, pieces: [ConversationPiece]) -> [ExchangeView.Message]?
+    /// The messages of a connection that went over to a protocol of messages, and whether these are all; nil when this one
+    /// did not.
+    func messages(kind: String, pieces: [ConversationPiece]) -> (messages: [ExchangeView.Message], isWhole: Bool)?
     /// Recorded answer bytes in the protocol's own framing as rows; nil when there is nothing to show.
     /// `columns` names the columns of an answer that does not do so itself.
     func decode(kind: String, columns: [UInt8], answer: [UInt8]) -> AnswerView?

@@ -20,7 +20,7 @@ enum HTTP2Client {
                 keepalive: .init(pingInterval: .minutes(1), ackTimeout: .seconds(20))))
         // Without hearing of streams it would take a connection with a long one for idle.
         let handler = NIOHTTP2Handler(
-            mode: .server, eventLoop: channel.eventLoop, connectionConfiguration: HTTP2Tuning.connection,
+            mode: .server, eventLoop: channel.eventLoop, connectionConfiguration: HTTP2Tuning.server,
             streamConfiguration: HTTP2Tuning.stream, streamDelegate: management.http2StreamDelegate
         ) { stream in
             stream.eventLoop.makeCompletedFuture {

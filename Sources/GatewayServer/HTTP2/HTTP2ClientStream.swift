@@ -15,11 +15,19 @@ final class HTTP2ClientStream: ChannelDuplexHandler {
     private var answer = AnswerStream()
     /// The answer's last frame, once it was handed on: who closes the stream waits for it.
     private var ended: EventLoopFuture<Void>?
+    /// A stream for WebSocket was told its end.
+    private var isEnding = false
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         do throws(MalformedHTTP) {
-            guard let bytes = try bytes(of: unwrapInboundIn(data)), bytes.readableBytes > 0 else { return }
-            context.fireChannelRead(wrapInboundOut(bytes))
+            let payload = unwrapInboundIn(data)
+            if let bytes = try bytes(of: payload), bytes.readableBytes > 0 {
+                context.fireChannelRead(wrapInboundOut(bytes))
+            }
+            // What is no request any more ends with the client's end of the stream.
+            guard request.isForWebSocket, case .data(let last) = payload, last.endStream else { return }
+            context.fireChannelReadComplete()
+            context.close(promise: nil)
         } catch {
             context.writeAndFlush(wrapOutboundOut(.rstStream(.protocolError)), promise: nil)
             context.close(promise: nil)
@@ -30,7 +38,8 @@ final class HTTP2ClientStream: ChannelDuplexHandler {
         switch payload {
         case .headers(let headers) where !request.hasHead:
             let bytes = try request.head([StreamField](headers.headers), isEnd: headers.endStream)
-            answer.begin(isHead: headers.headers.first(name: ":method") == "HEAD")
+            answer.begin(
+                isHead: headers.headers.first(name: ":method") == "HEAD", mayUpgrade: request.isForWebSocket)
             return bytes
         case .headers(let headers): return try request.trailers([StreamField](headers.headers))
         case .data(let data):
@@ -53,6 +62,16 @@ final class HTTP2ClientStream: ChannelDuplexHandler {
             promise?.fail(error)
             context.close(promise: nil)
         }
+    }
+
+    /// The end of a WebSocket is the stream's; of anything else its last part tells.
+    func close(context: ChannelHandlerContext, mode: CloseMode, promise: EventLoopPromise<Void>?) {
+        guard answer.isSwitched, !isEnding else { return context.close(mode: mode, promise: promise) }
+        isEnding = true
+        let done = context.eventLoop.makePromise(of: Void.self)
+        done.futureResult.assumeIsolated().whenComplete { _ in context.close(mode: mode, promise: promise) }
+        context.writeAndFlush(
+            wrapOutboundOut(.data(.init(data: .byteBuffer(ByteBuffer()), endStream: true))), promise: done)
     }
 }
 

@@ -19,6 +19,13 @@ enum HTTP2Tuning {
         return configuration
     }
 
+    /// As a server: streams may be for WebSocket (RFC 8441).
+    static var server: NIOHTTP2Handler.ConnectionConfiguration {
+        var configuration = connection
+        configuration.initialSettings.append(HTTP2Setting(parameter: .enableConnectProtocol, value: 1))
+        return configuration
+    }
+
     static var stream: NIOHTTP2Handler.StreamConfiguration {
         var configuration = NIOHTTP2Handler.StreamConfiguration()
         configuration.targetWindowSize = 256 << 10

@@ -63,12 +63,14 @@ package struct AnswerStream {
     private var reader = ResponseReader()
     private var hasBegun = false
     package private(set) var hasEnded = false
+    /// The stream has become another protocol's, which does not say where it ends.
+    package private(set) var isSwitched = false
 
     package init() {}
 
     /// The request is known: what it asked with decides whether its answer has a body.
-    package mutating func begin(isHead: Bool) {
-        reader.begin(isHead: isHead)
+    package mutating func begin(isHead: Bool, mayUpgrade: Bool = false) {
+        reader.begin(isHead: isHead, mayUpgrade: mayUpgrade)
         hasBegun = true
     }
 
@@ -84,7 +86,10 @@ package struct AnswerStream {
             case .interim(let head), .head(let head):
                 let status = StreamField(":status", String(head.status))
                 parts.append(.fields([status] + StreamField.all(of: head.block), isEnd: false))
-            case .switched: throw MalformedHTTP("a stream cannot become another protocol")
+            case .switched(let head):
+                isSwitched = true
+                let fields = StreamField.all(of: head.block).filter { $0.name != "sec-websocket-accept" }
+                parts.append(.fields([StreamField(":status", "200")] + fields, isEnd: false))
             case .data(let data): parts.append(.data(data, isEnd: false))
             case .end(let trailers, _):
                 hasEnded = true

@@ -30,6 +30,8 @@ package struct StreamBody {
         /// By its Content-Length, whose truth the stream's own check sees to.
         case length
         case chunked
+        /// Of another protocol, as it comes.
+        case raw
     }
 
     private var form = Form.none
@@ -41,6 +43,13 @@ package struct StreamBody {
         form = isEnd ? .none : hasLength ? .length : .chunked
     }
 
+    /// What a stream carries that has become another protocol's (RFC 8441).
+    static var raw: StreamBody {
+        var body = StreamBody(hasLength: false, isEnd: true)
+        body.form = .raw
+        return body
+    }
+
     /// The field that belongs to it.
     func writeField(into bytes: inout ByteBuffer) {
         if case .chunked = form { bytes.writeStaticString("Transfer-Encoding: chunked\r\n") }
@@ -49,7 +58,7 @@ package struct StreamBody {
     func write(_ data: ByteBuffer, isEnd: Bool, into bytes: inout ByteBuffer) {
         switch form {
         case .none: break
-        case .length: bytes.writeImmutableBuffer(data)
+        case .length, .raw: bytes.writeImmutableBuffer(data)
         case .chunked:
             writeChunk(data, into: &bytes)
             if isEnd { bytes.writeStaticString("0\r\n\r\n") }

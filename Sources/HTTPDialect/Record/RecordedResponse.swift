@@ -26,15 +26,17 @@ package enum RecordedResponse {
     /// The head that no other follows, and where it ends.
     static func finalHead(_ bytes: [UInt8]) -> (head: ResponseHead, end: Int)? {
         var start = 0
-        while true {
+        // No more interim heads pass than that.
+        for _ in 0...16 {
             var scanner = HeadScanner()
-            let rest = ByteBuffer(bytes: bytes[start...])
+            let rest = ByteBuffer(bytes: bytes[start...].prefix(ResponseHead.longest + 1))
             guard let length = try? scanner.end(of: rest, limit: ResponseHead.longest, what: "the header"),
                 let head = try? ResponseHead(Array(bytes[start..<start + length]))
             else { return nil }
             start += length
             if head.status >= 200 || head.status == 101 { return (head, start) }
         }
+        return nil
     }
 
     private static func joined(_ bytes: [UInt8]) -> [UInt8] {

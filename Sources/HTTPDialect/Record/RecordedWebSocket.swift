@@ -49,14 +49,17 @@ package enum RecordedWebSocket {
         }
     }
 
-    /// Messages in the order of their ends; nil when the answer does not begin with a switch to WebSocket.
+    /// Messages in the order of their ends, and whether these are all; nil when the answer does not begin with a switch to
+    /// WebSocket.
     ///
     /// - Parameters:
     ///   - pieces: input and answer in the order of the record.
-    ///   - limit: bytes of content shown of each message.
-    package static func messages(_ pieces: [Piece], limit: Int) -> [RecordedMessage]? {
+    ///   - limit: bytes of content shown of each message; of all together `mostShown`.
+    package static func messages(
+        _ pieces: [Piece], limit: Int
+    ) -> (messages: [RecordedMessage], isWhole: Bool)? {
         var head: [UInt8] = []
-        var messages: [RecordedMessage] = []
+        var messages = Messages()
         var sides: (client: Side, target: Side)?
         for piece in pieces {
             if sides != nil {
@@ -78,11 +81,36 @@ package enum RecordedWebSocket {
             sides = (Side(isFromClient: true, deflate, limit), target)
         }
         guard let sides else { return nil }
-        return messages + [sides.client.unfinished, sides.target.unfinished].compactMap(\.self)
+        for case let rest? in [sides.client.unfinished, sides.target.unfinished] { messages.append(rest) }
+        return (messages.all, messages.isWhole)
     }
 
-    /// What is inflated of one message, whatever is shown of it.
-    private static let mostInflated = 16 << 20
+    /// What a record of few bytes may become: frames without content, and content that was compressed.
+    package static let mostMessages = 20_000
+    package static let mostShown = 16 << 20
+    private static let mostInflated = 64 << 20
+
+    private struct Messages {
+        private(set) var all: [RecordedMessage] = []
+        private(set) var isWhole = true
+        private var shown = 0
+        /// Bytes that may still be inflated, shown or not.
+        var inflatable = mostInflated
+
+        mutating func append(_ message: RecordedMessage) {
+            guard all.count < mostMessages else {
+                isWhole = false
+                return
+            }
+            var message = message
+            if message.content.count > mostShown - shown {
+                message.content.removeLast(message.content.count - (mostShown - shown))
+                isWhole = false
+            }
+            shown += message.content.count
+            all.append(message)
+        }
+    }
 
     private struct Side {
         private let isFromClient: Bool
@@ -111,14 +139,14 @@ package enum RecordedWebSocket {
             return message
         }
 
-        mutating func read(_ bytes: [UInt8], into messages: inout [RecordedMessage]) {
+        mutating func read(_ bytes: [UInt8], into messages: inout Messages) {
             input.writeBytes(bytes)
             // What the gateway let pass can be read; what was cut off it can not, and ends the reading.
             while let event = (try? reader.next(&input)) ?? nil { take(event, into: &messages) }
             input.keepRest()
         }
 
-        private mutating func take(_ event: WebSocketReader.Event, into messages: inout [RecordedMessage]) {
+        private mutating func take(_ event: WebSocketReader.Event, into messages: inout Messages) {
             switch event {
             case .begin(let opcode, let isCompressed):
                 message = RecordedMessage(isFromClient: isFromClient, opcode)
@@ -132,7 +160,7 @@ package enum RecordedWebSocket {
                     message?.content.append(contentsOf: piece.readableBytesView.prefix(room))
                 }
             case .end:
-                if let compressed { inflate(compressed) }
+                if let compressed { inflate(compressed, &messages.inflatable) }
                 if let message { messages.append(message) }
                 (message, compressed) = (nil, nil)
             case .control(let opcode, var payload):
@@ -144,11 +172,13 @@ package enum RecordedWebSocket {
             }
         }
 
-        private mutating func inflate(_ compressed: [UInt8]) {
-            guard let content = inflater?.message(compressed, most: mostInflated) else {
+        private mutating func inflate(_ compressed: [UInt8], _ inflatable: inout Int) {
+            guard let content = inflater?.message(compressed, most: inflatable) else {
                 message?.isUnreadable = true
+                inflatable = 0
                 return
             }
+            inflatable -= content.count
             message?.size = content.count
             message?.content = Array(content.prefix(limit))
         }

@@ -39,13 +39,13 @@ struct ResponseReader {
     var hasStray: Bool { if case .idle = state { input.readableBytes > 0 } else { false } }
 
     mutating func begin(_ request: OpenRequest) {
-        begin(isHead: request.isHead)
-        mayUpgrade = request.parsed.head.webSocket != nil
+        begin(isHead: request.isHead, mayUpgrade: request.parsed.head.webSocket != nil)
     }
 
-    mutating func begin(isHead: Bool) {
+    mutating func begin(isHead: Bool, mayUpgrade: Bool = false) {
         state = .head(HeadScanner())
         self.isHead = isHead
+        self.mayUpgrade = mayUpgrade
         interims = 0
         hasBegun = false
     }

@@ -49,14 +49,19 @@ enum LocalTrail {
         return AnswerView(text: text, isTruncated: !isWhole)
     }
 
-    private static func messages(_ kind: String, _ pieces: [ConversationPiece]) -> [ExchangeView.Message]? {
+    private static func messages(
+        _ kind: String, _ pieces: [ConversationPiece]
+    ) -> (messages: [ExchangeView.Message], isWhole: Bool)? {
         view(kind, pieces, limit: 64 << 10)
     }
 
-    private static func view(_ kind: String, _ pieces: [ConversationPiece], limit: Int) -> [ExchangeView.Message]? {
+    private static func view(
+        _ kind: String, _ pieces: [ConversationPiece], limit: Int
+    ) -> (messages: [ExchangeView.Message], isWhole: Bool)? {
         guard kind == "http" else { return nil }
         let pieces = pieces.map { RecordedWebSocket.Piece(isFromClient: $0.direction == .input, bytes: $0.bytes) }
-        return RecordedWebSocket.messages(pieces, limit: limit)?.map { ExchangeView.Message($0) }
+        guard let (messages, isWhole) = RecordedWebSocket.messages(pieces, limit: limit) else { return nil }
+        return (messages.map { ExchangeView.Message($0) }, isWhole)
     }
 
     private static func view(_ recorded: RecordedAnswer) -> AnswerView {
