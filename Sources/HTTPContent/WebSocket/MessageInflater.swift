@@ -10,6 +10,8 @@ package final class MessageInflater {
     private let forgets: Bool
     /// After an error, or a message that was too long, nothing more can be told.
     private var isBroken = false
+    /// Bytes that the last message was inflated to, read or not.
+    package private(set) var inflated = 0
 
     /// - Parameter forgets: `no_context_takeover` was agreed on for this direction.
     package init?(forgets: Bool) {
@@ -31,6 +33,7 @@ package final class MessageInflater {
 
     /// A whole message; nil when it cannot be read, or is longer than `most` bytes.
     package func message(_ compressed: [UInt8], most: Int) -> [UInt8]? {
+        inflated = 0
         guard forgets || !isBroken else { return nil }
         isBroken = true
         if forgets, inflateReset(stream) != Z_OK { return nil }
@@ -43,6 +46,7 @@ package final class MessageInflater {
             defer { (stream.pointee.next_in, stream.pointee.avail_in) = (nil, 0) }
             while true {
                 let (made, code) = step(&piece)
+                inflated += made
                 guard message.count + made <= most else { return false }
                 message += piece.prefix(made)
                 switch code {

@@ -173,12 +173,12 @@ package enum RecordedWebSocket {
         }
 
         private mutating func inflate(_ compressed: [UInt8], _ inflatable: inout Int) {
-            guard let content = inflater?.message(compressed, most: inflatable) else {
+            let content = inflater?.message(compressed, most: inflatable)
+            inflatable = max(0, inflatable - (inflater?.inflated ?? 0))
+            guard let content else {
                 message?.isUnreadable = true
-                inflatable = 0
                 return
             }
-            inflatable -= content.count
             message?.size = content.count
             message?.content = Array(content.prefix(limit))
         }
