@@ -27,6 +27,7 @@ from test_http import entries_of, exchange, http_connection
 GUARDS = [
     {"name": "no-admin", "when": {"path": "/admin/**"}, "then": "block", "message": "Ask the platform team."},
     {"name": "no-writes", "when": {"path": "/read/**", "statement": ["write"]}, "then": "block"},
+    {"name": "no-mutations", "when": {"path": "/graphql/**", "graphql": {"operation": ["mutation"]}}, "then": "block"},
     {"name": "ask", "when": {"path": "/held/**"}, "then": "hold", "approve": {"groups": ["dba"], "within": "60s"}},
 ]
 
@@ -343,6 +344,8 @@ def test_refused_upgrades(gateway, service):
     opened = len(service.opened)
     for path, status, word in (
             ("/guarded/admin/x", 403, "no-admin"), ("/guarded/read/x", 403, "no-writes"), ("/reading/echo", 403, "read_only"),
+            # A rule on bodies cannot know what will be said.
+            ("/guarded/graphql/x", 403, "what goes over an upgraded connection is not judged"),
             ("/chat/refused", 403, "not you"), ("/unknown/echo", 403, "forbidden")):
         with pytest.raises(websockets.exceptions.InvalidStatus) as refused:
             connect(gateway, path)

@@ -27,7 +27,7 @@ final class HTTP2ClientStream: ChannelDuplexHandler {
             // What is no request any more ends with the client's end of the stream.
             guard request.isForWebSocket, case .data(let last) = payload, last.endStream else { return }
             context.fireChannelReadComplete()
-            context.close(promise: nil)
+            close(context: context, mode: .all, promise: nil)
         } catch {
             context.writeAndFlush(wrapOutboundOut(.rstStream(.protocolError)), promise: nil)
             context.close(promise: nil)
