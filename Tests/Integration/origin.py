@@ -150,12 +150,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
         data = b"".join(self._headers_buffer) + b"\r\n"
         self._headers_buffer = []
         if self.command != "HEAD":
-            for piece in pieces:
-                if piece:
-                    if data[-2:] == b"\r\n" and data[:5] != b"HTTP/":
-                        self.wfile.write(data)
-                        data = b""
-                    data += b"%x\r\n%s\r\n" % (len(piece), piece)
+            for number, piece in enumerate(filter(None, pieces)):
+                if number:
+                    self.wfile.write(data)
+                    data = b""
+                data += b"%x\r\n%s\r\n" % (len(piece), piece)
             data += b"0\r\n\r\n"
         self.wfile.write(data)
 
