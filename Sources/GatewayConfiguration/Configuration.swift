@@ -28,6 +28,8 @@ package struct Configuration: Sendable {
     package var maximumSessions = 1000
     /// Seconds for TLS and sign-in together.
     package var signInSeconds = 30
+    /// Seconds that a client of HTTP may take nothing of its answer, and over which its body's rate is measured.
+    package var stallSeconds = 30
     package var sinks: [SinkConfiguration] = []
     package var notify: [NotifyConfiguration] = []
     package var connections: [ConnectionConfiguration] = []
@@ -249,6 +251,8 @@ package struct LimitsConfiguration: Sendable, Hashable {
     package var message: Int?
     package var row: Int?
     package var pipeline: Int?
+    /// Seconds until a target begins to answer (HTTP).
+    package var answerHead: Int?
     /// `record.responses_max`.
     package var responses: Int?
 

@@ -37,7 +37,7 @@ struct ConfigurationReader {
         let durability = section.read("durability", or: .command) { $0.choice(DurabilityLevel.self) }
         let ledger = section["ledger"].map { LedgerReader(context: context).read($0) } ?? LedgerConfiguration()
         let sessions = section.read("max_sessions", or: 1000) { $0.int(1...100_000) }
-        let signIn = section.read("timeouts", or: 30) { readSignInSeconds($0) }
+        let timeouts = section.read("timeouts", or: (30, 30)) { readTimeouts($0) }
         let sinks = section["sinks"].map { SinkReader(context: context, data: data).read($0) } ?? []
         let notify = section["notify"].map { NotifyReader(context: context).read($0) } ?? []
         context.detectors = DetectorReader().detectors(section["detectors"])
@@ -45,7 +45,7 @@ struct ConfigurationReader {
         SharedRuleReader(issuers: context.issuers).apply(section["policy"], to: &connections)
         var retention = RetentionReader(connections: Set(connections.map(\.name)))
         let rules = section["retention"].map { retention.read($0) } ?? []
-        guard let data, let vaultKey, let identity, let tls, let durability, let sessions, let signIn else {
+        guard let data, let vaultKey, let identity, let tls, let durability, let sessions, let timeouts else {
             return nil
         }
 
@@ -60,7 +60,7 @@ struct ConfigurationReader {
         configuration.durability = durability
         configuration.ledger = ledger
         configuration.maximumSessions = sessions
-        configuration.signInSeconds = signIn
+        (configuration.signInSeconds, configuration.stallSeconds) = timeouts
         configuration.sinks = sinks
         configuration.notify = notify
         configuration.connections = connections
@@ -197,9 +197,12 @@ struct ConfigurationReader {
         }
     }
 
-    private func readSignInSeconds(_ value: Value) -> Int? {
-        guard let section = value.section(["sign_in"]) else { return nil }
-        return section.read("sign_in", or: 30) { $0.duration(1...600) }
+    private func readTimeouts(_ value: Value) -> (signIn: Int, stall: Int)? {
+        guard let section = value.section(["sign_in", "stall"]),
+            let signIn = section.read("sign_in", or: 30, { $0.duration(1...600) }),
+            let stall = section.read("stall", or: 30, { $0.duration(5...3600) })
+        else { return nil }
+        return (signIn, stall)
     }
 
     private func readConnections(_ section: Section) -> [ConnectionConfiguration] {

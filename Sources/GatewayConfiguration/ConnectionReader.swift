@@ -233,7 +233,8 @@ struct ConnectionReader {
         // Rows and tokens are a database's; messages of HTTP are WebSocket's.
         let ofRequests: Set<String> = ["time", "seconds", "command", "pipeline", "message"]
         let all = ofRequests.union(["rows", "bytes", "tokens", "nesting", "row"])
-        guard let section = value.section(isHTTP ? ofRequests : all) else { return limits }
+        guard let section = value.section(isHTTP ? ofRequests.union(["answer_head"]) : all) else { return limits }
+        limits.answerHead = section["answer_head"].flatMap { $0.duration(1...86_400) }
         limits.rows = section["rows"].flatMap { $0.int(1...Int.max) }
         limits.bytes = section["bytes"].flatMap { $0.size(1024...Int.max) }
         limits.seconds = section["seconds"].flatMap { $0.int(1...31_536_000) }

@@ -230,6 +230,7 @@ package final class Gateway: Sendable {
         let (services, loops, metrics) = (self.services, self.loops, self.metrics)
         let books = loops.mapValues { SharedSessionBook($0.eventLoop, services) }
         let (isLoopback, seconds) = (endpoint.isLoopback, configuration.signInSeconds)
+        let stall = configuration.stallSeconds
         let named = configuration.connections.compactMap { connection in connection.host.map { ($0, connection.name) } }
         let hosts = Dictionary(named) { first, _ in first }
         try await listen(on: endpoint, for: "http") { channel in
@@ -240,7 +241,8 @@ package final class Gateway: Sendable {
                     throw ChannelError.operationUnsupported
                 }
                 let terms = ListenerTerms(
-                    kind: "http", tls: tls, acceptsClearText: isLoopback, signInSeconds: seconds, sharing: book)
+                    kind: "http", tls: tls, acceptsClearText: isLoopback, signInSeconds: seconds, stallSeconds: stall,
+                    sharing: book)
                 try channel.pipeline.syncOperations.addHandler(
                     HTTPClientSetup(services: services, terms: terms, ledger: ledger, hosts: hosts))
             }

@@ -25,6 +25,10 @@ struct ListenerTerms: Sendable {
     /// Tokens may come in clear text: the listener is on loopback.
     var acceptsClearText: Bool
     var signInSeconds: Int
+    /// How long a client may take nothing of its answer, and over what time its body's rate is measured.
+    var stallSeconds = 30
+    /// The client is a stream of HTTP/2.
+    var isStream = false
     /// Sessions that client connections share; nil where each has its own.
     var sharing: SharedSessionBook?
 }

@@ -36,8 +36,7 @@ extension HTTPDialect {
             return
         }
         guard !answerHasBegun else { return }
-        let refusal = Refusal(code: "502", message: "The target closed its connection without an answer.")
-        answer(request, refusal, keepsTarget: true, into: &events)
+        answer(request, lostTarget(), keepsTarget: true, into: &events)
     }
 
     /// The gateway's own words in the place of an answer of which the client has got nothing.
@@ -49,7 +48,7 @@ extension HTTPDialect {
         let bytes = Problem.response(refusal, isHead: request.isHead, version: request.version, closes: closes)
         response.drop()
         finish(
-            bytes, Outcome(kind: .error, code: "502", errorText: refusal.message), closesClient: closes,
+            bytes, Outcome(kind: .error, code: refusal.code, errorText: refusal.message), closesClient: closes,
             keepsTarget: keepsTarget, into: &events)
     }
 

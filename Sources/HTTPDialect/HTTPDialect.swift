@@ -65,6 +65,8 @@ package struct HTTPDialect: Dialect {
     /// Set once a client asks to speak WebSocket: what it sends is no request any more.
     var conversation: WebSocketConversation?
     var masking = AnswerMasking()
+    /// The target is given up because it has not begun to answer.
+    var targetWasLate = false
 
     /// - Parameter limits: until sign-in gives the connection's own.
     package init(_ settings: Settings, limits: SessionLimits = SessionLimits()) {
@@ -86,9 +88,14 @@ package struct HTTPDialect: Dialect {
         limits = terms.limits
     }
 
+    /// The kernel's code for a sign-in that took too long; here it is a head that was never whole.
+    private static let tooLate = "08006"
+
     package mutating func refuseSignIn(_ refusal: Refusal) -> ByteBuffer {
         guard waiting != nil || fault != nil || reader.input.readableBytes > 0 else { return ByteBuffer() }
         let isHead = waiting?.head.method == "HEAD"
+        var refusal = refusal
+        if waiting == nil, fault == nil, refusal.code == Self.tooLate { refusal.code = "408" }
         return Problem.response(refusal, isHead: isHead, closes: true)
     }
 
@@ -133,7 +140,8 @@ package struct HTTPDialect: Dialect {
         if conversation?.isOpen == true {
             return conversation?.end(WebSocketCloseCode.of(refusal), refusal.message) ?? ByteBuffer()
         }
-        guard !answerHasBegun, !open.isEmpty || pending != nil || fault != nil else { return ByteBuffer() }
+        let isOwed = !open.isEmpty || pending != nil || fault != nil || reader.input.readableBytes > 0
+        guard !answerHasBegun, isOwed else { return ByteBuffer() }
         // Words about a later request would be taken for the first one's answer.
         guard fault == nil || open.count <= 1 else { return ByteBuffer() }
         return Problem.response(

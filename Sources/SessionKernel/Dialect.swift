@@ -106,6 +106,12 @@ package protocol Dialect: SendableMetatype {
     /// The target's own number of this session, by which others there can ask about it; nil when it has none.
     var targetProcess: Int32? { get }
 
+    /// Who is waited for now.
+    var pace: Pace { get }
+
+    /// The target has not begun to answer in time; its connection is closed, and `targetEnded` follows.
+    mutating func targetIsLate()
+
     /// Last words to the client when the session is ended by the gateway; empty when a message is half sent.
     mutating func abort(_ refusal: Refusal) -> ByteBuffer
 
@@ -125,6 +131,8 @@ extension Dialect {
     package mutating func targetEnded(into events: inout [TargetEvent]) throws(DialectFault) {}
     package func standalone(_ command: Command) -> StandaloneCommand? { nil }
     package var targetProcess: Int32? { nil }
+    package var pace: Pace { Pace() }
+    package mutating func targetIsLate() {}
     package func code(of refusal: Refusal) -> String { refusal.code }
 
     package mutating func ask(_ question: TargetQuestion, about command: Command) -> Asking {

@@ -361,6 +361,16 @@ package struct SessionMachine {
         return finish()
     }
 
+    /// The target has not begun to answer in time: its connection is given up, as if it had closed it.
+    package mutating func targetIsLate() -> [SessionAction] {
+        guard phase == .open, dialect.targetUse == .perCommand, dialect.pace.target, !targetIsGone else {
+            return finish()
+        }
+        dialect.targetIsLate()
+        actions.append(.closeTarget)
+        return targetClosed()
+    }
+
     package mutating func lookedUp(_ answer: LookupAnswer) -> [SessionAction] {
         guard isLookingUp, phase == .open else { return finish() }
         isLookingUp = false

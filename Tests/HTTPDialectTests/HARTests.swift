@@ -153,6 +153,28 @@ import Testing
         #expect(moved["redirectURL"] as? String == "/b")
     }
 
+    @Test func aSwitchIsFollowedByItsMessages() throws {
+        let answer = bytes("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n")
+        let said = RecordedWebSocket.messages(
+            [
+                .init(isFromClient: false, bytes: answer), .init(isFromClient: true, bytes: [0x81, 2] + bytes("hi")),
+                .init(isFromClient: false, bytes: [0x82, 1, 0xFF]),
+            ], limit: 100)
+        let messages = try #require(said)
+        var text: [UInt8] = []
+        var writer = HARWriter { text += $0 }
+        try writer.begin(version: "1", session: bytes("{}"))
+        var facts = HARExchange()
+        (facts.startedMicros, facts.gateway) = (1_500_000_000_250_000, bytes("{}"))
+        try writer.add(
+            facts, request: bytes(Self.get), input: { _ in }, answer: { _ = try $0(answer) }, messages: { messages })
+        try writer.finish()
+        #expect(
+            String(decoding: text, as: UTF8.self).contains(
+                "\"_webSocketMessages\":[{\"type\":\"send\",\"time\":1500000000.250,\"opcode\":1,\"data\":\"hi\"},"
+                    + "{\"type\":\"receive\",\"time\":1500000000.250,\"opcode\":2,\"data\":\"/w==\"}]"))
+    }
+
     @Test func memoryIsBoundedForLongBodies() throws {
         let body = [UInt8](repeating: 0xFE, count: 3 << 20)
         let answer = bytes("HTTP/1.1 200 OK\r\nContent-Length: \(body.count)\r\n\r\n") + body

@@ -14,6 +14,8 @@ import urllib.request
 
 import haralyzer
 import pytest
+import websockets.sync.client
+import websockets.sync.server
 
 import har
 import harness
@@ -31,13 +33,22 @@ def api():
 
 
 @pytest.fixture(scope="module")
-def gateway(scratch, api):
+def echo():
+    with websockets.sync.server.serve(lambda link: [link.send(said) for said in link], "127.0.0.1", 0) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server.socket.getsockname()[1]
+        server.shutdown()
+
+
+@pytest.fixture(scope="module")
+def gateway(scratch, api, echo):
     running = harness.Gateway(scratch, [
         {"name": "web", "kind": "http", "target": {"url": api.url + "/base"}, "access": {"groups": ["agents"]},
          "credential": {"bearer": "target-secret"}, "guard": [
              {"name": "no-admin", "when": {"path": "/admin/**"}, "then": "block", "message": "Ask the platform team."},
              {"name": "ask", "when": {"path": "/held/**"}, "then": "hold",
               "approve": {"groups": ["dba"], "within": "30s", "wait": "1s"}}]},
+        {"name": "socket", "kind": "http", "target": {"url": f"http://127.0.0.1:{echo}"}, "access": {"groups": ["agents"]}},
         {"name": "raw", "kind": "http", "target": {"url": api.url}, "access": {"groups": ["agents"]}},
     ], name="har").start()
     yield running
@@ -225,6 +236,24 @@ def test_an_open_request_has_no_answer_yet(gateway, api):
     entries = client.archive(0)
     assert len(entries) == 1 and "outcome" not in entries[0]["_sallyport"]
     done.join()
+
+
+def test_messages_of_a_websocket(gateway):
+    client = Client(gateway, "socket", "socket")
+    with websockets.sync.client.connect(
+            f"ws://127.0.0.1:{gateway.http_port}/socket/room", additional_headers={
+                "Authorization": f"Bearer {gateway.token('agent-har')}", "Sallyport-Run": "socket"}) as link:
+        for said in ("hello ü", b"\x00\xff", "l" * 100_000):
+            link.send(said)
+            assert link.recv(timeout=10) == said
+    (entry,) = client.archive(1)
+    assert entry["response"]["status"] == 101 and entry["response"]["content"]["size"] == 0
+    assert entry["_resourceType"] == "websocket"
+    said = [(m["type"], m["opcode"], m["data"]) for m in entry["_webSocketMessages"] if m["opcode"] < 8]
+    binary = base64.b64encode(b"\x00\xff").decode()
+    assert said == [(kind, opcode, data) for opcode, data in ((1, "hello ü"), (2, binary), (1, "l" * 100_000))
+                    for kind in ("send", "receive")]
+    assert all(abs(m["time"] - time.time()) < 600 for m in entry["_webSocketMessages"])
 
 
 def test_large_recordings_are_written_in_bounded_memory(gateway):

@@ -341,6 +341,25 @@ def test_record(gateway):
     assert "POST /echo/users/4711" in shown and "200" in shown
 
 
+def test_replay_is_a_timeline(gateway):
+    own = {"Sallyport-Run": "timeline"}
+    call(gateway, "/plain/echo/timeline?a=b", "POST", b"x=1&y=2", own)
+    call(gateway, "/plain/gzip", headers=own)
+    call(gateway, "/plain/download?3000", headers=own)
+    call(gateway, "/plain/upload", "PUT", bytes(range(256)), own)
+    call(gateway, "/plain/chunked?3", headers=own)
+    sessions = harness.wait_for(lambda: gateway.api("/sessions?run=timeline")["items"], 10, "the sessions")
+    shown = "".join(gateway.cli("replay", one["id"]).check().text for one in sessions)
+    lines = [line.strip() for line in shown.splitlines()]
+    for line in ("POST /echo/timeline?a=b HTTP/1.1", "x=1&y=2", "200 OK", "hello " * 100, "(3000 bytes that are no text)",
+                 "PUT /upload HTTP/1.1", "(256 bytes that are no text)", "piece 2"):
+        assert line.strip() in lines, (line, shown)
+    outcomes = [line for line in lines if line.startswith("=> success 200")]
+    assert len(outcomes) == 5 and all("bytes sent, " in line and " bytes answered, " in line and " ms" in line for line in outcomes)
+    for odd in ("\\r", "base64url:", "rows", "longer than what is shown", "Transfer-Encoding: chunked\n\n    7"):
+        assert odd not in shown, odd
+
+
 def test_blocked_is_recorded(gateway):
     call(gateway, "/guarded/admin/mark-2")
     (found,) = entries_of(gateway, "mark-2")

@@ -9,9 +9,11 @@ enum HTTP2Client {
     /// A connection without a stream is closed after so long.
     private static let idle = TimeAmount.minutes(2)
 
-    /// - Parameter makeHandler: makes the handler of a stream's session, on the event loop.
+    /// - Parameters:
+    ///   - seconds: for each frame, header and acknowledgement that the client owes.
+    ///   - makeHandler: makes the handler of a stream's session, on the event loop.
     static func addHandlers(
-        to channel: any Channel, makeHandler: @escaping @Sendable (any Channel) -> ClientHandler
+        to channel: any Channel, seconds: Int, makeHandler: @escaping @Sendable (any Channel) -> ClientHandler
     ) throws {
         let management = NIOHTTP2ServerConnectionManagementHandler(
             eventLoop: channel.eventLoop,
@@ -27,6 +29,8 @@ enum HTTP2Client {
                 try stream.pipeline.syncOperations.addHandlers([HTTP2ClientStream(), makeHandler(stream)])
             }
         }
-        try channel.pipeline.syncOperations.addHandlers([handler, management, HTTP2ErrorHandler()])
+        try channel.pipeline.syncOperations.addHandlers([
+            HTTP2Patience(seconds: seconds), handler, management, HTTP2ErrorHandler(),
+        ])
     }
 }

@@ -56,11 +56,12 @@ final class HTTPClientSetup: ChannelInboundHandler, RemovableChannelHandler {
                 try pipeline.addHandler(NIOSSLServerHandler(context: tls), position: .after(self))
                 try pipeline.addHandler(negotiation(context.eventLoop, context.channel), position: .last)
             } else {
-                let makeHandler = self.makeHandler(isTLS: false)
                 if common == HTTP2Client.preface.count {
-                    try HTTP2Client.addHandlers(to: context.channel, makeHandler: makeHandler)
+                    try HTTP2Client.addHandlers(
+                        to: context.channel, seconds: terms.signInSeconds,
+                        makeHandler: makeHandler(isTLS: false, isStream: true))
                 } else {
-                    try pipeline.addHandler(makeHandler(context.channel), position: .last)
+                    try pipeline.addHandler(makeHandler(isTLS: false)(context.channel), position: .last)
                 }
             }
         } catch {
@@ -73,13 +74,14 @@ final class HTTPClientSetup: ChannelInboundHandler, RemovableChannelHandler {
 
     /// Keeps what the client sends until its handshake has told the version.
     private func negotiation(_ loop: any EventLoop, _ channel: any Channel) -> ApplicationProtocolNegotiationHandler {
-        let makeHandler = self.makeHandler(isTLS: true)
+        let (makeHandler, makeStream) = (makeHandler(isTLS: true), makeHandler(isTLS: true, isStream: true))
+        let seconds = terms.signInSeconds
         let overdue = loop.scheduleTask(in: .seconds(Int64(terms.signInSeconds))) { channel.close(promise: nil) }
         return ApplicationProtocolNegotiationHandler { result, channel in
             overdue.cancel()
             return channel.eventLoop.makeCompletedFuture {
                 if case .negotiated("h2") = result {
-                    try HTTP2Client.addHandlers(to: channel, makeHandler: makeHandler)
+                    try HTTP2Client.addHandlers(to: channel, seconds: seconds, makeHandler: makeStream)
                 } else {
                     try channel.pipeline.syncOperations.addHandler(makeHandler(channel), position: .last)
                 }
@@ -87,8 +89,11 @@ final class HTTPClientSetup: ChannelInboundHandler, RemovableChannelHandler {
         }
     }
 
-    private func makeHandler(isTLS: Bool) -> @Sendable (any Channel) -> ClientHandler {
-        let (services, terms, ledger) = (self.services, self.terms, self.ledger)
+    private func makeHandler(isTLS: Bool, isStream: Bool = false) -> @Sendable (any Channel) -> ClientHandler {
+        let (services, ledger) = (self.services, self.ledger)
+        var streamTerms = self.terms
+        streamTerms.isStream = isStream
+        let terms = streamTerms
         let settings = HTTPDialect.Settings(isTLS: isTLS, acceptsClearText: terms.acceptsClearText, hosts: hosts)
         return { channel in
             let makeShell = {

@@ -46,6 +46,7 @@ final class ClientHandler: ChannelInboundHandler {
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         shell.readBegan()
         let bytes = unwrapInboundIn(data)
+        shell.pace.received &+= Int64(bytes.readableBytes)
         shell.input { $0.clientBytes(bytes) }
     }
 
@@ -55,6 +56,7 @@ final class ClientHandler: ChannelInboundHandler {
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
         let isWritable = context.channel.isWritable
+        shell.pace.turns &+= 1
         shell.input { $0.clientWritable(isWritable) }
     }
 

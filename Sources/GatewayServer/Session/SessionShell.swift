@@ -61,6 +61,8 @@ final class SessionShell: LedgerWaiter {
     /// Counts the questions: what comes of an earlier one, for the same exchange even, is not meant any more.
     var question: UInt64 = 0
     var isClosed = false
+    var pace = PaceWatch()
+    var clientChannel: (any Channel)? { client.channel }
     private var lifeWatch: Scheduled<Void>?
     private var lastActivity = Timestamp.wall()
     /// Coarse on purpose: a session ends within this many seconds of its time.
@@ -190,7 +192,9 @@ final class SessionShell: LedgerWaiter {
         case .lookUp(let request): lookUp(request)
         case .cancelTarget(let bytes): cancelTarget(bytes)
         case .cancelOther(let key): cancelDelivery = services.sessions.cancel(key)?.hop(to: eventLoop)
-        case .readClient(let reads): setReading(client.channel, reads)
+        case .readClient(let reads):
+            pace.isReading = reads
+            setReading(client.channel, reads)
         case .readTarget(let reads): setReading(target.channel, reads)
         case .startTimer(let timer, let seconds): start(timer, seconds)
         case .stopTimer(let timer): timers.removeValue(forKey: timer)?.cancel()
@@ -223,6 +227,11 @@ final class SessionShell: LedgerWaiter {
         let channel = client.take()
         guard let cancelDelivery else { return close(channel) }
         cancelDelivery.assumeIsolated().whenComplete { _ in self.close(channel) }
+    }
+
+    /// Closes at once, whatever was written and not taken.
+    func dropClient() {
+        client.take()?.close(promise: nil)
     }
 
     /// Closes once what was written is flushed.
@@ -512,24 +521,6 @@ final class SessionShell: LedgerWaiter {
         }
     }
 
-    // MARK: - Verdicts from outside
-
-    /// - Parameter asked: the verdict's number, by which what comes late is known.
-    func askOutside(_ id: ExchangeID, _ question: VerdictQuestion, _ asked: UInt64) {
-        guard let admitted, let (external, own) = admitted.judge.question(on: question.subject) else {
-            // A reload has taken the service away meanwhile.
-            let verdict = admitted.flatMap { $0.judge.verdict(on: question.subject) }
-            return input { $0.judged(id, verdict) }
-        }
-        let shell = NIOLoopBound(self, eventLoop: eventLoop)
-        let input = PolicyServiceInput(question, admitted, own: own, time: Timestamp.wall())
-        services.policyService.ask(external, input, on: eventLoop) { said in
-            guard shell.value.judgement == asked else { return }
-            let verdict = admitted.judge.verdict(on: question.subject, said: said)
-            shell.value.input { $0.judged(id, verdict) }
-        }
-    }
-
     // MARK: - Session life
 
     /// Looks at the clock: ends what is over, refuses what is new once the proof of identity ran out (DESIGN section
@@ -544,6 +535,7 @@ final class SessionShell: LedgerWaiter {
                 hint: "Connect again to ask for it.")
             return input { $0.abort(.expired, refusal) }
         }
+        guard watchPace() else { return }
         let isBusy = !machine.isIdle
         if isBusy { lastActivity = now }
         switch admitted.life.state(

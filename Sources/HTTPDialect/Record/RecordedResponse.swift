@@ -2,25 +2,31 @@ import NIOCore
 
 /// Reads the recorded answer of a request, for replay. The gateway wrote it, yet it may be cut short.
 package enum RecordedResponse {
-    /// Status line, fields and body as text, and whether something was left out: what is no text is told by its size.
+    /// Status line, fields and body as text, without chunks and codings, and whether something was left out: what is no
+    /// text is told by its size.
     package static func text(_ recorded: [UInt8], limit: Int) -> (text: String, isWhole: Bool) {
-        guard let (head, end) = finalHead(recorded) else {
+        guard let head = RecordedHead(recorded) else {
             return (String(decoding: recorded.prefix(limit), as: UTF8.self), recorded.count <= limit)
         }
-        var text = "\(head.status) \(String(decoding: head.reason, as: UTF8.self))"
-        for field in head.block.fields {
-            let value = field.kind == .setCookie ? "[hidden]" : head.block.value(field).text
-            text += "\n\(head.block.name(field).text): \(value)"
+        let status = Int(head.line[1]) ?? 0
+        if status < 200, status != 101, recorded.count > head.length {
+            return text(Array(recorded[head.length...]), limit: limit)
         }
-        // What follows a switch is another protocol's.
-        if head.status == 101 { return (text, true) }
-        let rest = Array(recorded[end...])
-        let body = head.framing == .chunked ? joined(rest) : rest
-        guard !body.isEmpty else { return (text, true) }
-        guard let shown = String(validating: body.prefix(limit), as: UTF8.self) ?? cut(body, limit) else {
-            return (text + "\n\n(\(body.count) bytes that are no text)", false)
+        let text = ([head.line.dropFirst().joined(separator: " ")] + head.fields.map { "\($0.name): \($0.value)" })
+            .joined(separator: "\n")
+        let body = recorded[head.length...]
+        guard !body.isEmpty, status != 101 else { return (text, true) }
+        let source: RecordedBytes = { _ = try $0(Array(body)) }
+        guard let survey = try? BodySurvey(head.framing, codings: head.codings, keeping: limit, source), survey.size > 0
+        else { return (text, true) }
+        guard survey.isText else { return (text + "\n\n(\(survey.size) bytes that are no text)", true) }
+        var shown = survey.beginning
+        // The limit may have cut a character.
+        while survey.size > shown.count, let last = shown.last, last >= 0x80 {
+            shown.removeLast()
+            if last >= 0xC0 { break }
         }
-        return (text + "\n\n" + shown, body.count <= limit)
+        return (text + "\n\n" + String(decoding: shown, as: UTF8.self), survey.size == shown.count)
     }
 
     /// The head that no other follows, and where it ends.
@@ -39,22 +45,10 @@ package enum RecordedResponse {
         return nil
     }
 
-    private static func joined(_ bytes: [UInt8]) -> [UInt8] {
-        var (reader, input, body) = (ChunkReader(), ByteBuffer(bytes: bytes), [UInt8]())
-        while let piece = (try? reader.next(&input)) ?? nil { body += Array(piece.readableBytesView) }
-        return body
-    }
-
     /// Text, whose last character may be cut where there was more of it; nil for what is none.
     package static func shown(_ content: [UInt8], isCut: Bool) -> String? {
         if let text = String(validating: content, as: UTF8.self) { return text }
         guard isCut else { return nil }
         return (1...3).lazy.compactMap { String(validating: content.dropLast($0), as: UTF8.self) }.first
-    }
-
-    /// A text whose last character the limit has cut.
-    private static func cut(_ body: [UInt8], _ limit: Int) -> String? {
-        guard body.count > limit else { return nil }
-        return (1...3).lazy.compactMap { String(validating: body.prefix(max(limit - $0, 0)), as: UTF8.self) }.first
     }
 }

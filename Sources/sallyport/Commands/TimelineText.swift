@@ -30,14 +30,14 @@ struct TimelineText {
             session.opened + (session.closed.map { " to " + $0 } ?? "") + ", " + session.state
                 + (session.reason.map { " (" + $0 + ")" } ?? ""))
         if let durability = session.durability { fact("durability", durability) }
-        for exchange in recording.exchanges { print(exchange) }
+        for exchange in recording.exchanges { print(exchange, isHTTP: session.kind == "http") }
     }
 
     private func fact(_ name: String, _ value: String) {
         Output.line("  " + Output.styled(name.padded(to: 8), .faint) + Output.safe(value))
     }
 
-    private func print(_ exchange: ExchangeView) {
+    private func print(_ exchange: ExchangeView, isHTTP: Bool) {
         Output.line()
         var head = "#\(exchange.exchange)  \(exchange.time.dropFirst(11).prefix(12))  " + verdict(exchange)
         if let rules = exchange.rules?.filter({ !(exchange.observed ?? []).contains($0) }), !rules.isEmpty {
@@ -49,7 +49,9 @@ struct TimelineText {
         }
         if let continued = exchange.continues { head += " (continues #\(continued))" }
         Output.line(head)
-        if let text = exchange.text { block(text) }
+        if let text = exchange.text {
+            if isHTTP { print(RequestText(text)) } else { block(text) }
+        }
         if let parameters = exchange.parameters, !parameters.isEmpty {
             let shown = parameters.enumerated().map {
                 "$\($0.offset + 1) = " + ($0.element.map { "'" + short($0) + "'" } ?? "NULL")
@@ -68,7 +70,17 @@ struct TimelineText {
         }
         if let answer = exchange.answer { print(answer) }
         if let messages = exchange.messages { print(messages) }
-        if let outcome = exchange.outcome { print(outcome, exchange) }
+        if let outcome = exchange.outcome { print(outcome, exchange, isHTTP: isHTTP) }
+    }
+
+    private func print(_ request: RequestText) {
+        block(request.line)
+        for field in request.fields { Output.line("    " + Output.styled(Output.safe(field), .faint)) }
+        if let body = request.body {
+            Output.line()
+            block(body, nil)
+        }
+        Output.line()
     }
 
     private func verdict(_ exchange: ExchangeView) -> String {
@@ -105,7 +117,7 @@ struct TimelineText {
                 Output.line("    " + Output.styled("... and \(result.rows.count - rows) more rows (--rows)", .faint))
             }
         }
-        if let text = answer.text { block(text) }
+        if let text = answer.text { block(text, nil) }
         for line in (answer.copy ?? []).prefix(rows) {
             Output.line("    " + Output.styled("copied: ", .faint) + short(line))
         }
@@ -129,14 +141,15 @@ struct TimelineText {
         }
     }
 
-    private func print(_ outcome: ExchangeView.Outcome, _ exchange: ExchangeView) {
+    private func print(_ outcome: ExchangeView.Outcome, _ exchange: ExchangeView, isHTTP: Bool) {
         let isGood = outcome.kind == "success" || outcome.kind == "suspended"
         var text = Output.styled(Output.safe(outcome.tag ?? outcome.kind), isGood ? .green : .red)
         if let code = outcome.code { text += " " + Output.safe(code) }
         if let error = outcome.error { text += ": " + Output.safe(error) }
         var facts: [String] = []
-        if let rows = exchange.rows { facts.append(rows == 1 ? "1 row" : "\(rows) rows") }
-        if let bytes = exchange.bytesOut { facts.append("\(bytes) bytes") }
+        if isHTTP, let bytes = exchange.bytesIn { facts.append("\(bytes) bytes sent") }
+        if !isHTTP, let rows = exchange.rows { facts.append(rows == 1 ? "1 row" : "\(rows) rows") }
+        if let bytes = exchange.bytesOut { facts.append("\(bytes) bytes" + (isHTTP ? " answered" : "")) }
         if let micros = exchange.durationMicros { facts.append(Self.time(micros)) }
         if let micros = exchange.waitMicros, micros > 100_000 {
             facts.append("of it \(Self.time(micros)) before it was forwarded")
@@ -152,9 +165,10 @@ struct TimelineText {
             : "\(micros / 1_000_000).\(micros % 1_000_000 / 100_000) s"
     }
 
-    private func block(_ text: String) {
+    private func block(_ text: String, _ style: Output.Style? = .bold) {
         for line in Output.safe(text, keepingLines: true).split(separator: "\n", omittingEmptySubsequences: false) {
-            Output.line("    " + Output.styled(String(line), .bold))
+            let shown = style.map { Output.styled(String(line), $0) } ?? String(line)
+            Output.line("    " + shown)
         }
     }
 

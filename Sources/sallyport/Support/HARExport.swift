@@ -17,6 +17,7 @@ enum HARExport {
         try ExchangeWalk.run(archive, session) { exchange, text in
             var facts = HARExchange()
             facts.started = exchange.time
+            facts.startedMicros = Timestamp(rfc3339: exchange.time)?.microseconds ?? 0
             facts.duration = exchange.durationMicros ?? 0
             facts.waited = exchange.waitMicros ?? 0
             facts.method = exchange.verb ?? ""
@@ -28,8 +29,20 @@ enum HARExport {
             try writer.add(
                 facts, request: text,
                 input: { try archive.chunks(of: session, exchange: number, .input, $0) },
-                answer: { try archive.chunks(of: session, exchange: number, .answer, $0) })
+                answer: { try archive.chunks(of: session, exchange: number, .answer, $0) },
+                messages: { try messages(archive, session, number) })
         }
         try writer.finish()
+    }
+
+    /// Recorded bytes that are read of one conversation, and bytes that are shown of a message.
+    private static let (mostSaid, mostShown) = (16 << 20, 1 << 20)
+
+    private static func messages(
+        _ archive: AuditArchive, _ session: RecordID, _ exchange: UInt64
+    ) throws -> [RecordedMessage] {
+        let (pieces, _) = try archive.conversation(of: session, exchange: exchange, limit: mostSaid)
+        let said = pieces.map { RecordedWebSocket.Piece(isFromClient: $0.direction == .input, bytes: $0.bytes) }
+        return RecordedWebSocket.messages(said, limit: mostShown) ?? []
     }
 }

@@ -2,6 +2,8 @@
 package struct HARExchange: Sendable {
     /// RFC 3339.
     package var started = ""
+    /// The same in microseconds since 1970.
+    package var startedMicros: Int64 = 0
     /// From the request's arrival to the answer's end, and of it the time until it was forwarded; microseconds.
     package var duration = 0
     package var waited = 0

@@ -8,6 +8,8 @@ package struct HARWriter {
     private let write: ([UInt8]) throws -> Void
     private var out = JSONPieces()
     private var isFirst = true
+    /// The answer that was written last switched to another protocol.
+    private var hasSwitched = false
     /// Bytes that are gathered before they are written.
     private static let piece = 64 << 10
     /// The longest form that is shown by its fields.
@@ -35,10 +37,12 @@ package struct HARWriter {
     ///   - request: the recorded text of the request; nil where it is not kept.
     ///   - input: what came of its body after that.
     ///   - answer: what the client got.
+    ///   - messages: what was said after a switch to WebSocket; asked for then only.
     package mutating func add(
         _ exchange: HARExchange, request: [UInt8]?, input: @escaping RecordedBytes,
-        answer: @escaping RecordedBytes
+        answer: @escaping RecordedBytes, messages: () throws -> [RecordedMessage] = { [] }
     ) throws {
+        hasSwitched = false
         if !isFirst { out.raw(",\n") }
         isFirst = false
         out.raw("{\"startedDateTime\":")
@@ -55,6 +59,7 @@ package struct HARWriter {
         out.milliseconds(exchange.duration - min(exchange.waited, exchange.duration))
         out.raw(",\"receive\":0},\"_sallyport\":")
         out.raw(exchange.gateway)
+        if hasSwitched { try add(try messages(), since: exchange.startedMicros) }
         out.raw("}")
         try flush(beyond: Self.piece)
     }
@@ -135,6 +140,7 @@ package struct HARWriter {
             )
         }
         let status = Int(head.line[1]) ?? 0
+        hasSwitched = status == 101
         out.raw("{\"status\":")
         out.number(status)
         out.raw(",\"statusText\":")
@@ -197,6 +203,37 @@ package struct HARWriter {
         return found.map { ($0, skipped) }
     }
 
+    /// In the form that browsers have made the custom one.
+    private mutating func add(_ messages: [RecordedMessage], since start: Int64) throws {
+        out.raw(",\"_resourceType\":\"websocket\",\"_webSocketMessages\":[")
+        for (index, message) in messages.enumerated() {
+            out.raw(index == 0 ? "{\"type\":" : ",{\"type\":")
+            out.string(message.isFromClient ? "send" : "receive")
+            // The record has no times of messages.
+            out.raw(",\"time\":")
+            out.milliseconds(Int(clamping: start / 1000))
+            out.raw(",\"opcode\":")
+            out.number(message.opcode)
+            out.raw(",\"data\":")
+            let isText = message.kind == .text && String(validating: message.content, as: UTF8.self) != nil
+            if isText {
+                out.string(message.content)
+            } else {
+                out.raw("\"")
+                out.base64(message.content)
+                out.endBase64()
+                out.raw("\"")
+            }
+            if message.content.count < message.size || message.isUnfinished || message.isUnreadable {
+                out.raw(",\"_size\":")
+                out.number(message.size)
+            }
+            out.raw("}")
+            try flush(beyond: Self.piece)
+        }
+        out.raw("]")
+    }
+
     // MARK: - Parts of both
 
     /// The body as one string: text, or base64 for what is none.
@@ -236,6 +273,19 @@ package struct HARWriter {
         return text.split(separator: "&").map { part in
             let sides = part.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
             return (String(sides[0]), sides.count > 1 ? String(sides[1]) : "")
+        }
+    }
+}
+
+extension RecordedMessage {
+    /// RFC 6455 section 11.8.
+    fileprivate var opcode: Int {
+        switch kind {
+        case .text: 1
+        case .binary: 2
+        case .close: 8
+        case .ping: 9
+        case .pong: 10
         }
     }
 }

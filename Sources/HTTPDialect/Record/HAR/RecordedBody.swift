@@ -36,7 +36,8 @@ struct RecordedBody {
             sentBytes += piece.readableBytes
             try decode(&piece, body)
         }
-        if input.readableBytes == 0 { input.clear() }
+        // What follows the end is no part of it.
+        if input.readableBytes == 0 || isOver { input.clear() }
     }
 
     private mutating func next() throws -> ByteBuffer? {
@@ -63,6 +64,15 @@ struct RecordedBody {
             do { hasMore = try decoder.decode(&piece, into: &plain) } catch { throw NotDecodable() }
             if plain.readableBytes > 0 { try body(plain.readableBytesView) }
             if !hasMore { return }
+        }
+    }
+
+    private var isOver: Bool {
+        switch framing {
+        case .none: true
+        case .length(let left): left == 0
+        case .chunks(let reader): reader.isDone
+        case .untilEnd: false
         }
     }
 
