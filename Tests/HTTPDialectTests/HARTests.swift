@@ -167,7 +167,8 @@ import Testing
         var facts = HARExchange()
         (facts.startedMicros, facts.gateway) = (1_500_000_000_250_000, bytes("{}"))
         try writer.add(
-            facts, request: bytes(Self.get), input: { _ in }, answer: { _ = try $0(answer) }, messages: { messages })
+            facts, request: bytes(Self.get), input: { _ in }, answer: { _ = try $0(answer) },
+            messages: { messages.messages })
         try writer.finish()
         #expect(
             String(decoding: text, as: UTF8.self).contains(

@@ -43,6 +43,6 @@ enum HARExport {
     ) throws -> [RecordedMessage] {
         let (pieces, _) = try archive.conversation(of: session, exchange: exchange, limit: mostSaid)
         let said = pieces.map { RecordedWebSocket.Piece(isFromClient: $0.direction == .input, bytes: $0.bytes) }
-        return RecordedWebSocket.messages(said, limit: mostShown) ?? []
+        return RecordedWebSocket.messages(said, limit: mostShown)?.messages ?? []
     }
 }
