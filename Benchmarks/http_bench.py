@@ -1,7 +1,8 @@
 """The bench of HTTP: one table per run. Figures of different runs are not comparable, ratios within one run are.
 
-Ways: `direct` to the origin; `nginx` as a reverse proxy; the gateway in `relaxed` and in `command`, recording. No TLS on any
-of them; the gateway still checks a token on each request.
+Ways: `direct` to the origin; `nginx` as a reverse proxy; the gateway in `relaxed` and in `command`, recording, and the same
+masking: a value of the JSON by its path, and detectors in all of it. No TLS on any of them; the gateway still checks a token
+on each request.
 """
 
 import argparse
@@ -25,6 +26,7 @@ from harness import run  # noqa: E402
 NGINX = "/usr/sbin/nginx"
 BODY = json.dumps({"id": 4711, "name": "Ada Example", "email": "ada@example.com", "note": "x" * 940})[:1024]
 EVENTS = 20
+MASKS = [{"json": ["**.note"]}, {"detect": ["email", "credit_card", "phone", "api_key"]}]
 
 
 class Nginx(harness.Server):
@@ -141,12 +143,15 @@ def main():
             place = {"url": f"http://127.0.0.1:{origin.port}"}
             plain = {"name": "plain", "kind": "http", "target": place, "access": {"groups": ["agents"]}}
             stream = {**plain, "name": "events", "target": {"url": event_urls["direct"].rstrip("/")}}
+            masked = [{**connection, "name": "masked-" + connection["name"], "mask": MASKS} for connection in (plain, stream)]
             gateway = harness.Gateway(
-                scratch, [plain, stream], name=durability, durability=durability).start()
+                scratch, [plain, stream, *masked], name=durability, durability=durability).start()
             running.append(gateway)
             token = gateway.token()
             ways[durability] = (f"http://127.0.0.1:{gateway.http_port}/plain", token, gateway)
             event_urls[durability] = f"http://127.0.0.1:{gateway.http_port}/events/"
+            ways[durability + ", masked"] = (f"http://127.0.0.1:{gateway.http_port}/masked-plain", token, gateway)
+            event_urls[durability + ", masked"] = f"http://127.0.0.1:{gateway.http_port}/masked-events/"
 
         times = bench.fdatasync_times(scratch.folder("probe"), 500)
         sync = bench.percentile(times, 0.5)
